@@ -1,0 +1,60 @@
+# Everything a fresh machine needs is python3 (3.11 or newer, with venv), git, make, and the network to PyPI and npm.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two workers: the suite runs real servers beside them.
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev serve test test-fast test-long lint bench docs requirements clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.installed: pyproject.toml requirements/base.txt requirements/build.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Understudy needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/base.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+install: $(VENV)/.installed ## Install Understudy into .venv
+
+install-dev: $(VENV)/.installed-dev ## Install it with what tests, lint and benchmarks need
+
+serve: install ## Start the server and print its address, a fresh API key and a first request
+	@exec $(BIN)/understudy serve --fresh-key
+
+test: lint ## Run all checks and all tests
+	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-fast: install-dev ## Run the tests that take little time
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow"
+
+test-long: install-dev ## Run all tests with ten times the examples
+	UNDERSTUDY_TEST_LONG=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+lint: install-dev ## Check style, types and which room imports which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: install-dev ## Measure speed and memory; ratios against a bare echo server
+	$(BIN)/python -m benchmarks.run
+
+docs: install-dev ## Write the generated pages of docs/ anew
+	$(BIN)/python -m docs.generate
+
+requirements: ## Lock what is installed, with hashes (needs uv)
+	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/base.txt
+	uv pip compile --group build --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/build.txt
+	uv pip compile --group dev -c requirements/base.txt -c requirements/build.txt --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/dev.txt
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache .hypothesis tests/clients/node/node_modules

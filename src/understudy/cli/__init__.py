@@ -1,0 +1,1 @@
+"""The commands: `understudy serve`, `keys`, `doctor`."""

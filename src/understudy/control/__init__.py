@@ -1,0 +1,1 @@
+"""Our own routes: health, readiness, metrics, and what lives under `/_understudy/`."""

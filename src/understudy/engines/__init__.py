@@ -1,0 +1,1 @@
+"""The Engine protocol, the catalog of models, and one module or folder an engine."""

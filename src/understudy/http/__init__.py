@@ -1,0 +1,1 @@
+"""The envelope around every route: ids, credentials, versions and betas, body limits, errors, compression."""

@@ -1,0 +1,1 @@
+"""The Messages API: endpoints, rules, the turn and the fold."""

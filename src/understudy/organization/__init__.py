@@ -1,0 +1,1 @@
+"""Organization, workspaces and API keys; implements `http`'s Authenticator."""

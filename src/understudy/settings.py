@@ -1,0 +1,236 @@
+"""Every setting, one class a room.
+
+A value comes from, strongest first: the command line, a variable `UNDERSTUDY_<ROOM>_<SETTING>`, the TOML file given
+with `--config` (or `UNDERSTUDY_CONFIG`), the default written here. Names that are not known are refused, wherever
+they stand. docs/configuration.md is generated from these classes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "understudy"
+
+
+class Room(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServerSettings(Room):
+    """Where the server listens and how it stops."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on. Loopback unless you say otherwise.")
+    port: int = Field(default=8484, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=256, description="Server processes that share the port.")
+    tls_cert: Path | None = Field(default=None, description="PEM file with the certificate chain; turns TLS on.")
+    tls_key: Path | None = Field(default=None, description="PEM file with the certificate's private key.")
+    drain_timeout: float = Field(
+        default=30.0,
+        ge=0,
+        description="Seconds that open requests and streams get to end after SIGTERM, before they are cut.",
+    )
+
+
+class HttpSettings(Room):
+    """Bounds on what a client may send, and on how slowly."""
+
+    max_header_bytes: int = Field(
+        default=65_536, ge=8_192, description="Bytes of a request's line and headers; more is a 431."
+    )
+    header_timeout: float = Field(
+        default=10.0, gt=0, description="Seconds in which all headers of a request must arrive."
+    )
+    body_timeout: float = Field(
+        default=60.0, gt=0, description="Seconds without a byte of an unfinished body before a 408."
+    )
+    write_timeout: float = Field(
+        default=60.0,
+        gt=0,
+        description="Seconds in which a client reads nothing of a waiting answer before it is cut off.",
+    )
+    keep_alive_timeout: float = Field(default=75.0, gt=0, description="Seconds an idle connection is kept open.")
+    max_body_bytes: int = Field(
+        default=32 * 1024 * 1024, ge=1_024, description="Bytes of a Messages request's body, before and after decoding."
+    )
+
+
+class StorageSettings(Room):
+    """Where state lives."""
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="Directory of the embedded database and the root secret."
+    )
+    database_url: str | None = Field(
+        default=None, description="SQLAlchemy URL of the database. Default: SQLite in the data directory."
+    )
+
+
+class SecuritySettings(Room):
+    """The root secret, from which all hash, signature and encryption keys are derived."""
+
+    root_secret: SecretStr | None = Field(
+        default=None,
+        description="At least 32 characters; several, separated by commas, while rotating: the first is used for what "
+        "is new. Default: the file `root.secret` in the data directory, made at the first start.",
+    )
+
+
+class ModelsSettings(Room):
+    """Which model names are served, and by what."""
+
+    engine: Literal["simulator"] = Field(default="simulator", description="What answers: the built-in `simulator`.")
+    names: list[str] = Field(default_factory=list[str], description="Further model names the simulator answers to.")
+
+
+class SimulatorSettings(Room):
+    """The built-in engine. All speeds are 0 by default: it answers as fast as it can."""
+
+    seed: int = Field(default=0, description="Mixed with each request: another seed, other answers.")
+    time_to_first_token: float = Field(default=0.0, ge=0, le=600, description="Seconds before the first token.")
+    tokens_per_second: float = Field(default=0.0, ge=0, description="Speed of the answer; 0 is no limit.")
+    jitter: float = Field(default=0.0, ge=0, le=1, description="Share by which each wait varies, 0 to 1; seeded.")
+
+
+class StreamSettings(Room):
+    """How streams are framed."""
+
+    ping_interval: float = Field(
+        default=10.0, gt=0, description="Seconds of silence in a stream after which a ping is sent."
+    )
+    padding: bool = Field(default=False, description="Pad events with spaces as the real service does; seeded.")
+
+
+class UsageSettings(Room):
+    """The request log and usage rows. They are written behind the request's back, in batches."""
+
+    flush_interval: float = Field(
+        default=0.1, gt=0, le=60, description="Seconds between two writes of what has queued up."
+    )
+    flush_rows: int = Field(default=500, ge=1, description="Rows that start a write before the interval is over.")
+    queue_rows: int = Field(
+        default=20_000,
+        ge=100,
+        description="Rows kept in memory while the database does not answer; more go to a spill file.",
+    )
+    request_log: bool = Field(default=True, description="Write a row for every request, besides the usage rows.")
+
+
+class LoggingSettings(Room):
+    """What is logged. Bodies and keys never are."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    requests: bool = Field(default=True, description="Log a line for every request.")
+
+
+class Settings(BaseModel):
+    """All rooms' settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    server: ServerSettings = ServerSettings()
+    http: HttpSettings = HttpSettings()
+    storage: StorageSettings = Field(default_factory=lambda: StorageSettings())
+    security: SecuritySettings = SecuritySettings()
+    models: ModelsSettings = ModelsSettings()
+    simulator: SimulatorSettings = SimulatorSettings()
+    stream: StreamSettings = StreamSettings()
+    usage: UsageSettings = UsageSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message names it, where it stands, and what would do."""
+
+
+CONFIG_VARIABLE = "UNDERSTUDY_CONFIG"
+_PREFIX = "UNDERSTUDY_"
+
+
+def variable_name(room: str, setting: str) -> str:
+    """The environment variable of a setting."""
+    return f"{_PREFIX}{room}_{setting}".upper()
+
+
+def room_classes() -> dict[str, type[Room]]:
+    """The rooms' classes by name, in the order of the documentation."""
+    return {name: cast("type[Room]", field.annotation) for name, field in Settings.model_fields.items()}
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> SettingsError:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return SettingsError(f"{what} {name} is not a setting.{hint}")
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    places = {
+        variable_name(room, setting): (room, setting)
+        for room, rooms in room_classes().items()
+        for setting in rooms.model_fields
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in environment.items():
+        if not name.startswith(_PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        if name not in places:
+            raise _unknown("The variable", name, places)
+        room, setting = places[name]
+        is_list = isinstance(room_classes()[room].model_fields[setting].get_default(call_default_factory=True), list)
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        found.setdefault(room, {})[setting] = parts if is_list else value
+    return found
+
+
+def _from_file(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}") from None
+    rooms = room_classes()
+    for room, values in content.items():
+        if room not in rooms or not isinstance(values, dict):
+            raise _unknown(f"In {path}, the section", room, rooms)
+        for setting in cast("dict[str, Any]", values):
+            if setting not in rooms[room].model_fields:
+                known = [f"{room}.{name}" for name in rooms[room].model_fields]
+                raise _unknown(f"In {path},", f"{room}.{setting}", known)
+    return content
+
+
+def load_settings(
+    config: Path | None = None,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """All settings, from the flags given, the environment, the TOML file and the defaults.
+
+    Raises SettingsError for a name that is not known, a value that cannot be, and a file that cannot be read.
+    """
+    environment = os.environ if environment is None else environment
+    path = config or (Path(environment[CONFIG_VARIABLE]) if environment.get(CONFIG_VARIABLE) else None)
+    merged: dict[str, dict[str, Any]] = {}
+    for source in (_from_file(path) if path else {}, _from_environment(environment), flags or {}):
+        for room, values in source.items():
+            merged.setdefault(room, {}).update({name: value for name, value in values.items() if value is not None})
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"The setting {place} cannot be used: {first['msg']}") from None
+    if (settings.server.tls_cert is None) != (settings.server.tls_key is None):
+        raise SettingsError("TLS needs both server.tls_cert and server.tls_key.")
+    return settings

@@ -1,0 +1,1 @@
+"""Usage rows, the request log and metrics; implements `http`'s RequestLog."""
