@@ -106,7 +106,9 @@ class InternalError(ApiError):
     retry = True
 
 
-def error_body(error_type: str, message: str, request_id: str | None, details: dict[str, Any] | None = None) -> dict[str, Any]:
+def error_body(
+    error_type: str, message: str, request_id: str | None, details: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The API's error envelope, keys in the order of the real service."""
     error: dict[str, Any] = {"type": error_type, "message": message}
     if details is not None:
