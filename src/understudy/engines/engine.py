@@ -27,13 +27,15 @@ class EngineTurn:
     """One call of a model.
 
     `request` is the Messages request as it was validated (never changed by an engine). `max_tokens` counts tokens,
-    `input_tokens` is the count of the whole prompt.
+    `input_tokens` is the count of the whole prompt. `whole`: nobody sees the pieces of the answer, so it may come in as
+    few of them as is convenient.
     """
 
     model: EngineModel
     request: dict[str, Any]
     max_tokens: int
     input_tokens: int
+    whole: bool = False
     stop_sequences: list[str] = field(default_factory=list[str])
 
 

@@ -45,6 +45,10 @@ class RequestRecord:
 
 
 class RequestLog(Protocol):
+    def begin(self) -> None:
+        """A request has come; `record` follows, whatever becomes of it."""
+        ...
+
     def record(self, record: RequestRecord) -> None:
         """Remember a request that has ended. Returns at once: nothing is written on the request's path."""
         ...

@@ -1,0 +1,97 @@
+"""The composition root: builds every object, hands each room its own settings, and assembles the routes."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from understudy.control.routes import control_routes
+from understudy.engines.routing import Routing
+from understudy.engines.simulator.engine import SimulatorEngine
+from understudy.http.envelope import ApiRoute, Envelope
+from understudy.messages.endpoints import MessagesEndpoints
+from understudy.organization.authenticator import KeyAuthenticator
+from understudy.organization.service import Organizations
+from understudy.settings import Settings
+from understudy.storage.database import Database
+from understudy.storage.migrate import migrate
+from understudy.storage.secrets import RootSecret, check_root_secret
+from understudy.tokens.tokenizer import warm_up
+from understudy.usage.metrics import Metrics
+from understudy.usage.recorder import Recorder
+from understudy.wire.validation import validator
+from understudy.wire.versions import VERSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Foundations:
+    """What the commands share with the server: the database, migrated, and the services on it."""
+
+    db: Database
+    root: RootSecret
+    organizations: Organizations
+
+
+async def open_foundations(settings: Settings) -> Foundations:
+    """Open the database, bring its tables up to date, and check that the root secret is this installation's."""
+    db = Database(settings.storage)
+    try:
+        root = RootSecret.load(settings.security, settings.storage)
+        await migrate(db)
+        await check_root_secret(db, root)
+        organizations = Organizations(db, root)
+        await organizations.ensure_installation()
+    except BaseException:
+        await db.dispose()
+        raise
+    return Foundations(db, root, organizations)
+
+
+def create_app(settings: Settings) -> Envelope:
+    """The ASGI application. The database must be migrated; connections are made at its lifespan's start."""
+    db = Database(settings.storage)
+    root = RootSecret.load(settings.security, settings.storage)
+    authenticator = KeyAuthenticator(db, root)
+    engine = SimulatorEngine(settings.simulator)
+    routing = Routing(engine, settings.models.names)
+    metrics = Metrics(routing.names())
+    recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
+    messages = MessagesEndpoints(routing, settings.http, settings.stream)
+
+    async def start() -> None:
+        warm_up()
+        for version in VERSIONS:
+            validator("messages", version, ())
+        await authenticator.start()
+        await recorder.start()
+        # What is alive now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+
+    async def stop() -> None:
+        await recorder.stop()
+        await authenticator.stop()
+        await db.dispose()
+
+    async def ready() -> str | None:
+        try:
+            async with db.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except Exception:
+            return "the database does not answer"
+        return None
+
+    return Envelope(
+        api_routes=[
+            ApiRoute("/v1/messages", "POST", messages.create),
+            ApiRoute("/v1/messages/count_tokens", "POST", messages.count_tokens),
+        ],
+        other_routes=control_routes(metrics, ready),
+        authenticator=authenticator,
+        request_log=recorder,
+        start=start,
+        stop=stop,
+    )

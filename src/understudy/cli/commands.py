@@ -1,0 +1,120 @@
+"""What the command line offers. The work is in the modules beside this one, imported when asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from understudy import __version__
+
+app = typer.Typer(
+    name="understudy",
+    help="The Claude API on your own machines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.", envvar="UNDERSTUDY_CONFIG")
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", metavar="DIR", help="Where the embedded database and root secret live.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"understudy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """The Claude API on your own machines."""
+    del version
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What answers. This version has the built-in `simulator`.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Server processes that share the port.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM certificate chain.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM private key.")] = None,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write url, api_key, admin_key and pid as JSON here once connections are accepted. "
+            "The keys replace those of the last such start.",
+        ),
+    ] = None,
+    fresh_key: Annotated[
+        bool, typer.Option("--fresh-key", help="Make and print a key at every start; it replaces the last such key.")
+    ] = False,
+) -> None:
+    """Start the server."""
+    from understudy.cli.serve import run_server
+
+    flags: dict[str, dict[str, Any]] = {
+        "server": {"host": host, "port": port, "workers": workers, "tls_cert": tls_cert, "tls_key": tls_key},
+        "storage": {"data_dir": data_dir},
+        "models": {"engine": model},
+    }
+    run_server(config, flags, ready_file=ready_file, fresh_key=fresh_key)
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Option(help="What the key is for.")] = "cli",
+    admin: Annotated[bool, typer.Option("--admin", help="An admin key instead of an API key.")] = False,
+    expires_in_days: Annotated[float | None, typer.Option(min=0, help="Days until the key expires.")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Make a key and print it. It is shown this once."""
+    from understudy.cli.keys import create
+
+    create(config, data_dir, name, admin, expires_in_days)
+
+
+@keys_app.command("list")
+def keys_list(data_dir: DataDir = None, config: Config = None) -> None:
+    """Show all keys, without their secrets."""
+    from understudy.cli.keys import show
+
+    show(config, data_dir)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, apikey_…")],
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Revoke a key for ever. Running servers refuse it within a second."""
+    from understudy.cli.keys import revoke
+
+    revoke(config, data_dir, key_id)
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, config: Config = None) -> None:
+    """Check the installation, and say what is missing and how to get it."""
+    from understudy.cli.doctor import examine
+
+    raise typer.Exit(examine(config, data_dir))

@@ -1,0 +1,228 @@
+"""`understudy serve`: prepare the database and keys, bind the port, say how to begin, and run until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+
+from understudy import __version__
+from understudy.app import open_foundations
+from understudy.cli.logs import configure_logging
+from understudy.cli.worker import Flags, create_from, hand_over
+from understudy.http.protocol import BoundedHttpProtocol
+from understudy.settings import Settings, SettingsError, load_settings
+
+READY_FILE_KEY = "ready-file"
+FRESH_KEY = "fresh"
+
+
+@dataclass(frozen=True, slots=True)
+class MintedKeys:
+    """Secrets made at this start, to be shown once; None where none was made."""
+
+    api_key: str | None = None
+    admin_key: str | None = None
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _prepare(settings: Settings, *, ready_file: bool, fresh_key: bool) -> MintedKeys:
+    """Migrate the database and make the keys that this start calls for."""
+    foundations = await open_foundations(settings)
+    try:
+        organizations = foundations.organizations
+        first_start = await organizations.count_keys() == 0
+        if first_start and not is_loopback(settings.server.host):
+            raise SettingsError(
+                f"Refusing to listen on {settings.server.host} while no key exists. Make one with "
+                "`understudy keys create` (with the same --data-dir), or start once on 127.0.0.1."
+            )
+        if ready_file:
+            api = await organizations.replace_key(READY_FILE_KEY, "api")
+            admin = await organizations.replace_key(READY_FILE_KEY, "admin")
+        elif first_start:
+            api = await organizations.create_key("default", "api")
+            admin = await organizations.create_key("default", "admin")
+        elif fresh_key:
+            return MintedKeys(api_key=(await organizations.replace_key(FRESH_KEY, "api")).secret)
+        else:
+            return MintedKeys()
+        return MintedKeys(api_key=api.secret, admin_key=admin.secret)
+    finally:
+        await foundations.db.dispose()
+
+
+def _bind(settings: Settings) -> socket.socket:
+    host, port = settings.server.host, settings.server.port
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(2048)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}. Choose another with --port, or --port 0."
+        ) from None
+    bound.setblocking(False)
+    bound.set_inheritable(True)
+    return bound
+
+
+def base_url(settings: Settings, bound: socket.socket) -> str:
+    """The address a client on this machine uses."""
+    host, port = bound.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "127.0.0.1" if bound.family == socket.AF_INET else "::1"
+    host = f"[{host}]" if ":" in host else host
+    scheme = "https" if settings.server.tls_cert else "http"
+    return f"{scheme}://{host}:{port}"
+
+
+def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
+    """What is printed once the server is ready."""
+    lines = [f"Understudy {__version__} is ready at {url}", ""]
+    if keys.api_key:
+        lines.append(f"  API key:    {keys.api_key}")
+    if keys.admin_key:
+        lines.append(f"  Admin key:  {keys.admin_key}")
+    if keys.api_key or keys.admin_key:
+        lines.append("  Shown this once. ")
+    lines[-1] += "Make more keys with: understudy keys create" if lines[-1] else ""
+    if not keys.api_key:
+        lines[-1] = f"  Keys were made at the first start. Make more with: understudy keys create --data-dir {data_dir}"
+    lines += [
+        "",
+        "A first request:",
+        "",
+        f"  curl {url}/v1/messages \\",
+        f'    -H "x-api-key: {keys.api_key or "$ANTHROPIC_API_KEY"}" \\',
+        '    -H "anthropic-version: 2023-06-01" \\',
+        '    -H "content-type: application/json" \\',
+        """    -d '{"model": "claude-sonnet-4-5", "max_tokens": 256, """
+        """"messages": [{"role": "user", "content": "Hello"}]}'""",
+        "",
+        "Stop with Ctrl+C.",
+    ]
+    return "\n".join(lines)
+
+
+def _write_ready_file(path: Path, url: str, keys: MintedKeys) -> None:
+    content = {"url": url, "api_key": keys.api_key, "admin_key": keys.admin_key, "pid": os.getpid()}
+    # Whole or not at all: whoever waits for the file may read it at once.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(orjson.dumps(content) + b"\n")
+    temporary.replace(path)
+
+
+class _Server(uvicorn.Server):
+    """Says when connections are accepted."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+
+def _uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
+    server = settings.server
+    return uvicorn.Config(
+        app,
+        http=BoundedHttpProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=int(settings.http.keep_alive_timeout),
+        timeout_graceful_shutdown=server.drain_timeout,  # type: ignore[arg-type]
+        ssl_certfile=server.tls_cert,
+        ssl_keyfile=server.tls_key,
+        backlog=2048,
+        **more,
+    )
+
+
+def _already_stopped(_number: int, _frame: object) -> None:
+    pass
+
+
+def _run_workers(
+    config: Path | None, flags: Flags, settings: Settings, bound: socket.socket, tell: Callable[[], None]
+) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    with hand_over(config, flags, settings):
+        supervisor = Multiprocess(
+            _uvicorn_config("understudy.cli.worker:create", settings, factory=True, workers=settings.server.workers),
+            sockets=[bound],
+        )
+
+        def wait_for_all() -> None:
+            while not supervisor.should_exit.is_set():
+                if len(supervisor.processes) == settings.server.workers and all(
+                    process.is_ready() for process in supervisor.processes
+                ):
+                    tell()
+                    return
+                time.sleep(0.05)
+
+        threading.Thread(target=wait_for_all, daemon=True).start()
+        supervisor.run()
+
+
+def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fresh_key: bool) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SettingsError for what keeps it from starting."""
+    settings = load_settings(config, flags)
+    if ready_file is not None and not ready_file.absolute().parent.is_dir():
+        raise SettingsError(f"The directory of --ready-file {ready_file} does not exist.")
+    configure_logging(settings.logging)
+    keys = asyncio.run(_prepare(settings, ready_file=ready_file is not None, fresh_key=fresh_key))
+    bound = _bind(settings)
+    url = base_url(settings, bound)
+
+    def tell() -> None:
+        print(announcement(url, keys, settings.storage.data_dir), flush=True)
+        if ready_file is not None:
+            _write_ready_file(ready_file, url, keys)
+
+    # uvicorn raises the signal once more when it is done; by then it has done its work.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _already_stopped)
+    try:
+        if settings.server.workers > 1:
+            _run_workers(config, flags, settings, bound, tell)
+        else:
+            server = _Server(_uvicorn_config(create_from(settings), settings), tell)
+            server.run([bound])
+            if not server.started:
+                sys.exit(1)
+    finally:
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)

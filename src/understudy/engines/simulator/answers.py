@@ -1,0 +1,200 @@
+"""What the simulator says: an answer made from the request, never from knowledge of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from understudy.engines.simulator.arithmetic import work_out
+from understudy.engines.simulator.prose import prose
+from understudy.engines.simulator.reading import Reading
+from understudy.engines.simulator.seeded import Seeded
+
+_STOPWORDS = frozenset(
+    (
+        "a,about,all,also,am,an,and,any,are,as,at,be,been,but,by,can,could,did,do,does,explain,for,from,get,give,had,"
+        "has,have,he,her,his,how,i,if,in,into,is,it,its,just,let,like,list,make,may,me,more,most,my,no,not,of,on,or,"
+        "our,please,put,say,she,should,so,some,tell,than,that,the,their,them,then,there,these,they,this,to,two,up,us,"
+        "use,very,was,we,were,what,when,where,which,who,why,will,with,would,write,you,your"
+    ).split(",")
+)
+_WORD = re.compile(r"[^\W_][\w'’-]*")
+_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]?")
+_JAPANESE = re.compile(r"[\u3040-\u30ff]")
+
+_VERBS = r"(?:say|reply|respond|answer|output|print|return|repeat|echo|write)"
+_QUOTED = re.compile(r"\"([^\"\n]+)\"|“([^”\n]+)”|(?<!\w)'([^'\n]+)'(?!\w)|‘([^’\n]+)’|`([^`\n]+)`")
+_SAYING = re.compile(r"\b" + _VERBS + r"\b[^.\n]{0,60}$", re.IGNORECASE)
+_EXACTLY = re.compile(
+    _VERBS + r"\b[^.\n:]{0,40}\b(?:exactly|only|just|following|verbatim|back)\b[^.\n:]{0,30}:\s*(\S[^\n]*)",
+    re.IGNORECASE,
+)
+_ONE_WORD = re.compile(
+    r"^\s*(?:please\s+)?(?:just\s+)?(?:say|repeat|echo)\s+(?:just\s+|only\s+|the word\s+)?([\w' ,-]{1,60}?)[.!]?\s*$",
+    re.IGNORECASE,
+)
+_GREETING = re.compile(
+    r"^\W*(hello|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening))\b[\w ,]{0,20}\W*$", re.IGNORECASE
+)
+_GREETING_JA = re.compile(r"^\W*(こんにちは|こんばんは|おはよう|はじめまして|やあ)")
+_COUNT = re.compile(r"\bcount(?:ing)?\b.{0,20}?\bfrom (-?\d{1,6}) (?:up |down )?to (-?\d{1,6})", re.I)
+_COUNT_TO = re.compile(r"\bcount(?:ing)? (?:up )?to (\d{1,6})\b", re.I)
+_NUMBER_BEFORE = re.compile(r"(\d{1,5})[\s-]+$")
+_LONG = ("essay", "story", "article", "report", "at length", "in detail", "detailed", " long", "poem", "blog post")
+# Words that a unit of length stands for.
+_UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
+# Characters of a request that may be nothing but a greeting, or a word to be said.
+_SHORT = 120
+# Characters that are searched for an instruction.
+_WINDOW = 480
+
+
+def words_of(text: str, most: int = 1_000) -> list[str]:
+    """The first `most` words that carry the meaning, in order, each once."""
+    seen: dict[str, None] = {}
+    for match in _WORD.finditer(text):
+        word = match.group()
+        if word.lower() not in _STOPWORDS and (len(word) > 2 or word.isdigit()):
+            seen.setdefault(word, None)
+            if len(seen) == most:
+                break
+    return list(seen)
+
+
+def _told(asked: str) -> str | None:
+    """The text that the request asks to hear, word for word."""
+    if any(quote in asked for quote in "\"“'‘`"):
+        for quoted in _QUOTED.finditer(asked):
+            if _SAYING.search(asked[max(0, quoted.start() - 75) : quoted.start()]):
+                return next(group for group in quoted.groups() if group)
+    exact = _EXACTLY.search(asked) if ": " in asked or ":\n" in asked else None
+    if exact is None and len(asked) <= _SHORT:
+        exact = _ONE_WORD.search(asked)
+    return exact.group(1).strip() if exact else None
+
+
+def _counted(asked: str) -> str | None:
+    if "ount" not in asked:
+        return None
+    match = _COUNT.search(asked)
+    first, last = (int(match.group(1)), int(match.group(2))) if match else (1, 0)
+    if match is None:
+        short = _COUNT_TO.search(asked)
+        if short is None:
+            return None
+        last = int(short.group(1))
+    step = 1 if last >= first else -1
+    numbers = range(first, last + step, step)[:5_000]
+    return ", ".join(str(number) for number in numbers)
+
+
+_TURNED = {"i": "you", "my": "your", "me": "you", "mine": "yours", "am": "are", "i'm": "you're", "myself": "yourself"}
+
+
+def _turned(sentence: str) -> str:
+    """A sentence about the speaker, said back to the speaker."""
+    turned = [_TURNED.get(word.lower(), word) for word in sentence.split()]
+    text = " ".join(turned)
+    return text[:1].upper() + text[1:]
+
+
+def _recalled(reading: Reading) -> str | None:
+    """The sentence of the background that shares most words with the question."""
+    end = reading.asked.rfind("?")
+    if end < 0 or not reading.background:
+        return None
+    question = _SENTENCE.findall(reading.asked[max(0, end - 500) : end])
+    wanted = {word.lower() for word in words_of(question[-1])} if question else set[str]()
+    if not wanted:
+        return None
+    best, best_score = None, 0.0
+    budget = 200_000
+    for text in reading.background:
+        for match in _SENTENCE.finditer(text[:budget]):
+            sentence = match.group().strip()
+            if len(sentence) < 8 or sentence.endswith("?") or len(sentence) > 400:
+                continue
+            score = len(wanted & {word.lower() for word in _WORD.findall(sentence)}) / len(wanted)
+            if score > best_score:
+                best, best_score = sentence, score
+        budget -= len(text)
+        if budget <= 0:
+            break
+    if best is None or best_score < 0.5:
+        return None
+    answer = _turned(best)
+    return answer if answer[-1] in ".!。！" else answer + "."
+
+
+def _length(asked: str) -> int | None:
+    """How many words are asked for, roughly."""
+    for unit, words in _UNITS.items():
+        place = asked.find(unit)
+        while place > 0:
+            number = _NUMBER_BEFORE.search(asked[max(0, place - 8) : place]) if asked[place - 2].isdigit() else None
+            if number:
+                return min(int(number.group(1)) * words, 20_000)
+            place = asked.find(unit, place + 1)
+    return 250 if any(word in asked for word in _LONG) else None
+
+
+_GREETINGS = (
+    "Hello! How can I help you today?",
+    "Hi there! What can I do for you?",
+    "Hello! What would you like to work on?",
+)
+_GREETINGS_JA = ("こんにちは。今日はどのようなご用件でしょうか？", "こんにちは。何をお手伝いしましょうか？")
+_ORIGIN_JA = "これは Understudy のシミュレーターの回答で、ご質問の文面だけから作られています。"
+_OPENINGS = (
+    "You asked about {topic}.",
+    "Here is what I can say about {topic}.",
+    "Let me take {topic} step by step.",
+)
+_CLOSINGS = (
+    "This answer comes from Understudy's simulator, which works from your words alone.",
+    "I am Understudy's simulator: I answer from the request itself, not from knowledge of the world.",
+    "Understudy's simulator wrote this from your request; a real model would know more.",
+)
+
+
+def _joined(words: list[str]) -> str:
+    if len(words) <= 1:
+        return words[0] if words else "that"
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def instruction_of(asked: str) -> str:
+    """The part of a long text in which an instruction stands: its beginning or its end."""
+    if len(asked) <= _WINDOW:
+        return asked
+    return asked[: _WINDOW // 3] + "\n" + asked[-2 * _WINDOW // 3 :]
+
+
+def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
+    """The answer's text. `seeded` is called only where there is something to choose."""
+    asked = instruction_of(reading.asked)
+    if reading.tool_results and not asked:
+        results = " ".join(text.strip() for text in reading.tool_results)[:2_000].strip()
+        return f"Here is the result: {results}" if results else "The tool returned nothing."
+    told = _told(asked) or _counted(asked)
+    if told:
+        return told
+    if len(asked) <= _SHORT:
+        if _GREETING.match(asked):
+            return seeded().choice(_GREETINGS)
+        if _GREETING_JA.match(asked):
+            return seeded().choice(_GREETINGS_JA)
+    sum_ = work_out(asked)
+    if sum_:
+        return f"{sum_[0]} = {sum_[1]}"
+    recalled = _recalled(reading)
+    if recalled:
+        return recalled
+    choices = seeded()
+    topic = words_of(asked, 6)
+    length = _length(asked)
+    if length is not None:
+        return prose(topic, length, choices)
+    if _JAPANESE.search(asked):
+        return f"「{asked.strip()[:200]}」についてのご質問ですね。" + _ORIGIN_JA
+    return choices.choice(_OPENINGS).format(topic=_joined(topic[:4])) + " " + choices.choice(_CLOSINGS)

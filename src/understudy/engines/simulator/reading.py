@@ -1,0 +1,83 @@
+"""What the simulator reads of a request: the text asked now, and what was said or shown before."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+# Clients wrap their own notes to the model in such tags; they are not what the person asked.
+_NOTE = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]+|command-[a-z]+)>.*?</\1>", re.DOTALL)
+
+
+@dataclass(slots=True, frozen=True)
+class Reading:
+    """`asked` is the text of the last user turn. `background` is what stands before it, newest first.
+
+    `tool_results` are the texts of the tool results that the last turn brings.
+    """
+
+    asked: str
+    background: list[str]
+    tool_results: list[str]
+
+
+def texts_of(content: Any) -> list[str]:
+    """All readable texts of a message's content, in order."""
+    if isinstance(content, str):
+        return [content]
+    found: list[str] = []
+    for block in cast("list[dict[str, Any]]", content or []):
+        kind = block.get("type")
+        if kind == "text":
+            found.append(block["text"])
+        elif kind == "tool_result":
+            found += texts_of(block.get("content"))
+        elif kind == "search_result":
+            found.append(f"{block['title']}: " + " ".join(texts_of(block["content"])))
+        elif kind == "document":
+            source = block["source"]
+            if source["type"] == "text":
+                found.append(source["data"])
+            elif source["type"] == "content":
+                found += texts_of(source["content"])
+    return found
+
+
+def _without_notes(text: str) -> str:
+    return _NOTE.sub("", text).strip() if "</" in text else text.strip()
+
+
+def _asked(content: Any) -> str:
+    if isinstance(content, str):
+        return _without_notes(content)
+    texts = [
+        _without_notes(block["text"]) for block in cast("list[dict[str, Any]]", content) if block.get("type") == "text"
+    ]
+    return "\n".join(text for text in texts if text)
+
+
+def read(request: dict[str, Any]) -> Reading:
+    messages = cast("list[dict[str, Any]]", request["messages"])
+    last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=-1)
+    # Neighbours of one role are one turn.
+    first = last
+    while first > 0 and messages[first - 1]["role"] == "user":
+        first -= 1
+    turn = messages[first : last + 1] if last >= 0 else []
+    asked = "\n".join(text for message in turn if (text := _asked(message["content"])))
+    results: list[str] = []
+    shown: list[str] = []
+    for message in turn:
+        if isinstance(message["content"], str):
+            continue
+        for block in cast("list[dict[str, Any]]", message["content"]):
+            if block.get("type") == "tool_result":
+                results += texts_of(block.get("content"))
+            elif block.get("type") in {"document", "search_result"}:
+                shown += texts_of([block])
+    background = shown
+    for message in reversed(messages[:first]):
+        background += texts_of(message["content"])
+    background += texts_of(request.get("system"))
+    return Reading(asked=asked, background=background, tool_results=results)

@@ -1,0 +1,156 @@
+"""Content codings: reading compressed request bodies within a bound, and compressing answers."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zlib
+from typing import Final
+
+import brotli
+import zstandard
+
+from understudy.wire.errors import InvalidRequestError, RequestTooLargeError
+
+# Above this many bytes, coding is left to a thread so that other requests do not wait for it.
+_INLINE_BYTES: Final = 256 * 1024
+_CHUNK: Final = 64 * 1024
+_MOST_CODINGS: Final = 2
+# Windows larger than this are refused: a decoder must reserve what the frame's header asks for.
+_ZSTD_WINDOW: Final = 1 << 27
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def _inflate(data: bytes, limit: int, wbits: int) -> bytes:
+    out = bytearray()
+    decoder = zlib.decompressobj(wbits)
+    rest = data
+    while rest:
+        out += decoder.decompress(rest, limit + 1 - len(out))
+        if len(out) > limit:
+            raise _TooLargeError
+        if decoder.eof:
+            rest = decoder.unused_data
+            if rest:
+                # Several gzip members one after the other are one body (RFC 1952 §2.2).
+                decoder = zlib.decompressobj(wbits)
+        else:
+            rest = decoder.unconsumed_tail
+    if not decoder.eof:
+        raise zlib.error("incomplete")
+    return bytes(out)
+
+
+def _gunzip(data: bytes, limit: int) -> bytes:
+    return _inflate(data, limit, 16 + zlib.MAX_WBITS)
+
+
+def _deflate(data: bytes, limit: int) -> bytes:
+    # The coding is the zlib format; some clients send the bare stream (RFC 9110 §8.4.1.2).
+    zlib_header = len(data) > 1 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    return _inflate(data, limit, zlib.MAX_WBITS if zlib_header else -zlib.MAX_WBITS)
+
+
+def _unbrotli(data: bytes, limit: int) -> bytes:
+    out = bytearray()
+    decoder = brotli.Decompressor()
+    rest = data
+    while not decoder.is_finished():
+        piece = decoder.process(rest, output_buffer_limit=_CHUNK)
+        out += piece
+        rest = b""
+        if len(out) > limit:
+            raise _TooLargeError
+        if not piece and decoder.can_accept_more_data():
+            raise brotli.error("incomplete")
+    return bytes(out)
+
+
+def _unzstd(data: bytes, limit: int) -> bytes:
+    out = bytearray()
+    decoder = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    with decoder.stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        while piece := reader.read(_CHUNK):
+            out += piece
+            if len(out) > limit:
+                raise _TooLargeError
+    if not out:
+        raise zstandard.ZstdError("incomplete")
+    return bytes(out)
+
+
+_DECODERS: Final = {
+    "gzip": _gunzip,
+    "x-gzip": _gunzip,
+    "deflate": _deflate,
+    "br": _unbrotli,
+    "zstd": _unzstd,
+}
+
+
+def _decode_all(data: bytes, codings: list[str], limit: int) -> bytes:
+    for coding in reversed(codings):
+        data = _DECODERS[coding](data, limit)
+    return data
+
+
+async def decode_body(data: bytes, content_encoding: str, limit: int) -> bytes:
+    """`data` without its content codings, at most `limit` bytes.
+
+    Raises the API's 400 for an unknown coding or bad data and its 413 for a body that grows beyond the limit.
+    """
+    codings = [coding.strip().lower() for coding in content_encoding.split(",")]
+    codings = [coding for coding in codings if coding not in {"", "identity"}]
+    if not codings:
+        return data
+    if len(codings) > _MOST_CODINGS or any(coding not in _DECODERS for coding in codings):
+        raise InvalidRequestError(
+            "The request body's content-encoding is not supported. Supported: gzip, deflate, br, zstd.",
+            details={"error_code": "request_body_encoding_unsupported"},
+        )
+    try:
+        if len(data) <= _CHUNK // 8:
+            return _decode_all(data, codings, limit)
+        return await asyncio.to_thread(_decode_all, data, codings, limit)
+    except _TooLargeError:
+        raise RequestTooLargeError(
+            "Request exceeds the maximum size", details={"error_code": "request_body_too_large_after_decoding"}
+        ) from None
+    except (zlib.error, brotli.error, zstandard.ZstdError, EOFError):
+        raise InvalidRequestError(
+            "The request body could not be decoded with its content-encoding.",
+            details={"error_code": "request_body_encoding_invalid"},
+        ) from None
+
+
+def _accepted(accept_encoding: bytes) -> set[str]:
+    accepted: set[str] = set()
+    for item in accept_encoding.decode("latin-1").lower().split(",")[:16]:
+        coding, _, parameters = item.partition(";")
+        refused = parameters.strip().replace(" ", "") in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+        if not refused:
+            accepted.add(coding.strip())
+    return accepted
+
+
+def _encode(body: bytes, coding: str) -> bytes:
+    if coding == "zstd":
+        return zstandard.ZstdCompressor(level=3).compress(body)
+    if coding == "br":
+        return brotli.compress(body, quality=4)
+    encoder = zlib.compressobj(5, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return encoder.compress(body) + encoder.flush()
+
+
+async def compress(body: bytes, accept_encoding: bytes) -> tuple[bytes, bytes] | None:
+    """`body` in the first of zstd, br and gzip that the client accepts, and the coding's name; None for neither."""
+    accepted = _accepted(accept_encoding)
+    for coding in ("zstd", "br", "gzip"):
+        if coding in accepted:
+            if len(body) <= _INLINE_BYTES:
+                return _encode(body, coding), coding.encode()
+            return await asyncio.to_thread(_encode, body, coding), coding.encode()
+    return None

@@ -1,0 +1,178 @@
+"""The outermost application: every request of every route passes through here, and every error leaves from here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Router
+
+from understudy.http.body import ClientGoneError
+from understudy.http.cors import answer_preflight, check_origin, is_preflight
+from understudy.http.credentials import authenticate
+from understudy.http.exchange import Exchange
+from understudy.http.principal import Authenticator
+from understudy.http.record import RequestLog
+from understudy.http.versions import read_betas, read_version
+from understudy.wire.errors import (
+    ApiError,
+    AuthenticationError,
+    InternalError,
+    MethodNotAllowedError,
+    NotFoundError,
+    OverloadedError,
+    RequestTimeoutError,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+Endpoint: TypeAlias = Callable[[Exchange], Awaitable[None]]
+Lifespan: TypeAlias = Callable[[], Awaitable[None]]
+
+_log = structlog.stdlib.get_logger("understudy.http")
+
+# Seconds for cut requests to end.
+_LAST_WORDS = 2.0
+
+# The client stopped waiting; nginx's number for it. It stands in the log only.
+CLIENT_CLOSED_REQUEST = 499
+
+# After these the rest of the body will not come, so the connection cannot be used again.
+_CLOSING = (RequestTimeoutError,)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRoute:
+    """An endpoint of the API itself: the caller is known, and the version and betas are read, before it is asked."""
+
+    path: str
+    method: str
+    endpoint: Endpoint
+
+
+class Envelope:
+    """ASGI application. `api_routes` are matched by exact path; all other paths go to Starlette's router."""
+
+    def __init__(
+        self,
+        *,
+        api_routes: list[ApiRoute],
+        other_routes: list[BaseRoute],
+        authenticator: Authenticator,
+        request_log: RequestLog,
+        start: Lifespan,
+        stop: Lifespan,
+    ) -> None:
+        self._api: dict[str, dict[str, Endpoint]] = {}
+        for route in api_routes:
+            self._api.setdefault(route.path, {})[route.method] = route.endpoint
+        self._router = Router(other_routes, redirect_slashes=False)
+        self._authenticator = authenticator
+        self._request_log = request_log
+        self._start = start
+        self._stop = stop
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._start()
+        except Exception as error:
+            _log.exception("could not start")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        # Requests that were cut when the drain time ended still have their last words to say, and to record.
+        deadline = time.monotonic() + _LAST_WORDS
+        while self._open and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send)
+        record = exchange.record
+        self._open += 1
+        self._request_log.begin()
+        try:
+            await self._answer(exchange)
+        except ApiError as error:
+            await self._refuse(exchange, error)
+        except ClientGoneError:
+            record.status, record.disconnected = CLIENT_CLOSED_REQUEST, True
+        except asyncio.CancelledError:
+            if not exchange.disconnected:
+                # The drain time is over. What has not begun can still be refused properly.
+                await self._refuse(exchange, OverloadedError("The server is shutting down"))
+                raise
+            record.status = record.status or CLIENT_CLOSED_REQUEST
+        except Exception:
+            _log.exception("internal error", request_id=exchange.request_id)
+            await self._refuse(exchange, InternalError())
+        finally:
+            self._open -= 1
+            record.duration = exchange.elapsed()
+            self._request_log.record(record)
+
+    async def _refuse(self, exchange: Exchange, error: ApiError) -> None:
+        if not exchange.started:
+            await exchange.respond_error(error, close=isinstance(error, _CLOSING))
+        else:
+            exchange.record.error_type = error.type
+
+    async def _answer(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        methods = self._api.get(scope["path"])
+        if methods is None:
+            await self._answer_elsewhere(exchange)
+            return
+        if is_preflight(exchange):
+            await answer_preflight(exchange)
+            return
+        endpoint = methods.get(scope["method"])
+        if endpoint is None:
+            raise MethodNotAllowedError(headers={"allow": ", ".join(sorted(methods))})
+        check_origin(exchange)
+        exchange.principal = principal = await authenticate(exchange, self._authenticator)
+        record = exchange.record
+        record.organization_id = principal.organization_id
+        record.workspace_id = principal.workspace_id
+        record.api_key_id = principal.api_key_id
+        agent = exchange.headers.get(b"user-agent")
+        if agent is not None:
+            record.user_agent = agent[:200].decode("latin-1")
+        if principal.kind != "api":
+            # As the real service answers an admin key here: it is no key for inference.
+            raise AuthenticationError("invalid x-api-key")
+        read_version(exchange)
+        read_betas(exchange)
+        await endpoint(exchange)
+
+    async def _answer_elsewhere(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        scope["app"] = self
+        scope["understudy.exchange"] = exchange
+        send = exchange.sender()
+        try:
+            await self._router(scope, exchange.receive, send)
+        except HTTPException as error:
+            if error.status_code == 404:
+                raise NotFoundError from None
+            if error.status_code == 405:
+                raise MethodNotAllowedError(headers=dict(error.headers or {})) from None
+            raise

@@ -1,0 +1,235 @@
+"""What lies below ASGI: bounds on headers and on slowness, and refusals in the API's envelope.
+
+A small subclass of uvicorn's HttpToolsProtocol. A request that arrives whole in one read, as nearly all do, arms no
+timer and is measured once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, ClassVar, Final, cast
+
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from understudy.settings import HttpSettings
+from understudy.wire.errors import (
+    ApiError,
+    HeaderFieldsTooLargeError,
+    InvalidRequestError,
+    RequestTimeoutError,
+    error_body,
+)
+from understudy.wire.ids import new_id
+
+# A body may take the timeout, and beyond it must keep up this many bytes a second.
+_LEAST_BODY_RATE: Final = 1024
+
+# Seconds in which what a client goes on sending after its answer is read and dropped.
+_LINGER: Final = 10.0
+
+# Set in the scope when the body came too slowly; the body reader answers 408 (see body.py).
+BODY_TOO_SLOW: Final = "understudy.body_too_slow"
+
+_REASONS: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+
+# Bytes of a request in which an offer to upgrade is looked for.
+_H2C_WITHIN: Final = 4096
+_H2C_LINE: Final = re.compile(rb"\r\nupgrade:[ \t]*h2c[ \t]*(?=\r\n)", re.IGNORECASE)
+
+
+def _decline_h2c(data: bytes) -> bytes:
+    """`data` without an offer to speak HTTP/2, as Java's HttpClient makes with its first request.
+
+    The parser would stop at it and lose the body; a server that takes no offer may simply go on in HTTP/1.1
+    (RFC 9110 §7.8).
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _H2C_LINE.sub(b"", head + b"\r\n")[:-2] + end + rest if end else data
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with limits. uvicorn makes one for each connection; `bounds` is set once for the process."""
+
+    bounds: ClassVar[HttpSettings] = HttpSettings()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._refused = False
+        self._discarding = False
+        self._in_head = True
+        self._head_bytes = 0
+        self._body_bytes = 0
+        # Since when the phase at hand (head or body) is incomplete, and when its newest bytes came.
+        self._waiting_since = 0.0
+        self._newest_byte = 0.0
+        self._progress_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    # --- connection ---
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch_progress()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._progress_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    # --- reading ---
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+            if data.find(b"h2c", 0, _H2C_WITHIN) > 0:
+                data = _decline_h2c(data)
+        super().data_received(data)
+        if self._refused:
+            return
+        if self._in_head:
+            if self._head_bytes > self.bounds.max_header_bytes:
+                self._refuse(HeaderFieldsTooLargeError())
+            elif self._head_bytes:
+                self._watch_progress()
+        elif self.cycle.response_complete:
+            self._discard()
+        else:
+            self._body_bytes += len(data)
+            self._watch_progress()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._body_bytes = 0
+        self._stop_watching()
+        # The count may hold bytes of the body that came in the same read, so it is only a reason to look closer.
+        if self._head_bytes > self.bounds.max_header_bytes:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > self.bounds.max_header_bytes:
+                self._refuse(HeaderFieldsTooLargeError())
+                return
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._head_bytes = 0
+        self._stop_watching()
+        if not self._refused:
+            super().on_message_complete()
+
+    def _discard(self) -> None:
+        """The answer (a 413, a 401) came before the end of the body: read on, so that the client gets to read it.
+
+        Closing at once would reset the connection under the client's feet. uvicorn drops what is read.
+        """
+        if not self._discarding:
+            self._stop_watching()
+            self._discarding = True
+            self._progress_timer = self.loop.call_later(_LINGER, self.transport.close)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An offer to upgrade (h2c, say) is declined by answering in HTTP/1.1; that is no event."""
+
+    # --- slowness ---
+
+    def _watch_progress(self) -> None:
+        self._newest_byte = self.loop.time()
+        if self._progress_timer is None:
+            self._waiting_since = self._newest_byte
+            timeout = self.bounds.header_timeout if self._in_head else self.bounds.body_timeout
+            self._progress_timer = self.loop.call_later(timeout, self._check_progress)
+
+    def _stop_watching(self) -> None:
+        self._discarding = False
+        if self._progress_timer is not None:
+            self._progress_timer.cancel()
+            self._progress_timer = None
+
+    def _check_progress(self) -> None:
+        self._progress_timer = None
+        if self._refused or self.transport.is_closing():
+            return
+        if self._in_head:
+            if self._head_bytes:
+                self._refuse(RequestTimeoutError("Request headers were not received in time"))
+            else:
+                self.transport.close()
+            return
+        now = self.loop.time()
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:
+            # The client waits for us.
+            self._newest_byte = now
+            self._waiting_since = now
+        silent_until = self._newest_byte + self.bounds.body_timeout
+        slow_until = self._waiting_since + self.bounds.body_timeout + self._body_bytes / _LEAST_BODY_RATE
+        deadline = min(silent_until, slow_until)
+        if now >= deadline:
+            cast("dict[str, Any]", self.cycle.scope)[BODY_TOO_SLOW] = True
+            self.cycle.message_event.set()
+        else:
+            self._progress_timer = self.loop.call_later(deadline - now, self._check_progress)
+
+    # --- writing ---
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._write_timer is None:
+            self._write_timer = self.loop.call_later(self.bounds.write_timeout, self._cut_off)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
+
+    def _cut_off(self) -> None:
+        self._write_timer = None
+        self.transport.abort()
+
+    # --- refusing ---
+
+    def send_400_response(self, msg: str) -> None:
+        if not self._refused:
+            self._refuse(InvalidRequestError(msg))
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer without the application and close. While an answer is being written, only close."""
+        self._refused = True
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        answering = cycle is not None and cycle.response_started and not cycle.response_complete
+        if cycle is not None and not cycle.response_started:
+            # The application waits for a body that will not come.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not answering and not self.transport.is_closing():
+            request_id = new_id("req_")
+            body = orjson.dumps(error_body(error.type, error.message, request_id))
+            self.transport.write(
+                b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nrequest-id: %s\r\n"
+                b"x-should-retry: false\r\nconnection: close\r\n\r\n%s"
+                % (error.status, _REASONS[error.status], len(body), request_id.encode(), body)
+            )
+            if self.transport.can_write_eof():
+                # What the client still sends is dropped until it has read the answer and closes.
+                self.transport.write_eof()
+                self._stop_watching()
+                self._progress_timer = self.loop.call_later(_LINGER, self.transport.close)
+                return
+        self.transport.close()

@@ -1,0 +1,36 @@
+"""The version and beta headers of a request."""
+
+from __future__ import annotations
+
+from understudy.http.exchange import Exchange
+from understudy.wire.errors import InvalidRequestError
+from understudy.wire.versions import VERSIONS, parse_betas, unknown_betas, unknown_betas_message
+
+
+def read_version(exchange: Exchange) -> None:
+    """Sets `exchange.version`. 400 when the header is missing or names a version that does not exist."""
+    version = exchange.header(b"anthropic-version")
+    if version is None:
+        raise InvalidRequestError("anthropic-version: header is required")
+    version = version.strip()
+    if version not in VERSIONS:
+        # The real service's words were never recorded. The value is not repeated: headers are not echoed.
+        raise InvalidRequestError(
+            "anthropic-version: unknown version. Supported versions: " + ", ".join(sorted(VERSIONS))
+        )
+    exchange.version = version
+    exchange.record.anthropic_version = version
+
+
+def read_betas(exchange: Exchange) -> None:
+    """Sets `exchange.betas`. Unknown values are the documented 400, except for Claude Code.
+
+    Claude Code sends values that the API's own list does not name, and drops one a try when they are refused.
+    """
+    header = exchange.header(b"anthropic-beta")
+    if header is None:
+        return
+    exchange.betas = parse_betas([header])
+    unknown = unknown_betas(exchange.betas)
+    if unknown and not (exchange.header(b"user-agent") or "").startswith("claude-cli/"):
+        raise InvalidRequestError(unknown_betas_message(unknown))

@@ -1,0 +1,177 @@
+"""One answer: what an engine yields becomes the events of a Claude stream.
+
+Streaming, whole answers and every later flavour take their events from here, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from understudy.engines.engine import EngineTurn, Stop, TextDelta
+from understudy.engines.routing import Route
+from understudy.http.record import RequestRecord
+from understudy.messages.stops import StopCutter
+from understudy.wire.ids import new_id
+
+# Headers that make the answer say which context edits were applied, and list its model calls (recorded answers).
+_CONTEXT_MANAGEMENT: Final = frozenset({"context-management-2025-06-27", "compact-2026-01-12", "compact-2026-09-04"})
+_ITERATIONS: Final = frozenset({"advisor-tool-2026-03-01", "compact-2026-01-12"})
+
+Events = list[dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Turn:
+    """A validated request on its way to its engine. `record` takes the figures that are billed and logged."""
+
+    request: dict[str, Any]
+    route: Route
+    input_tokens: int
+    betas: tuple[str, ...]
+    record: RequestRecord
+
+
+def thinking_is_on(turn: Turn) -> bool:
+    """Whether the answer's usage names thinking tokens, as it does whenever thinking is on for the request."""
+    thinking = turn.request.get("thinking")
+    if thinking is None:
+        return turn.route.model.thinks_by_default
+    return thinking["type"] in {"enabled", "adaptive", "between_tools"}
+
+
+def _input_usage(turn: Turn) -> dict[str, int]:
+    return {
+        "input_tokens": turn.input_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+
+
+def _iterations(turn: Turn, output_tokens: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "input_tokens": turn.input_tokens,
+            "output_tokens": output_tokens,
+            "cache_read_input_tokens": 0,
+            "cache_creation_input_tokens": 0,
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "type": "message",
+        }
+    ]
+
+
+def _message_start(turn: Turn) -> dict[str, Any]:
+    geo = turn.request.get("inference_geo") or ("global" if turn.route.model.inference_geo else "not_available")
+    message: dict[str, Any] = {
+        "model": turn.route.model.id,
+        "id": new_id("msg_"),
+        "type": "message",
+        "role": "assistant",
+        "content": [],
+        "container": None,
+        "stop_reason": None,
+        "stop_sequence": None,
+        "stop_details": None,
+        "usage": {
+            **_input_usage(turn),
+            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "output_tokens": 1,
+            "service_tier": "standard",
+            "inference_geo": geo,
+        },
+        "diagnostics": None,
+    }
+    record = turn.record
+    record.message_id = message["id"]
+    record.input_tokens = turn.input_tokens
+    record.service_tier = "standard"
+    record.inference_geo = geo
+    return {"type": "message_start", "message": message}
+
+
+def _message_delta(turn: Turn, stop_reason: str, stop_sequence: str | None, output_tokens: int) -> dict[str, Any]:
+    usage: dict[str, Any] = {**_input_usage(turn), "output_tokens": output_tokens}
+    if thinking_is_on(turn):
+        usage["output_tokens_details"] = {"thinking_tokens": 0}
+    if not _ITERATIONS.isdisjoint(turn.betas):
+        usage["iterations"] = _iterations(turn, output_tokens)
+    event: dict[str, Any] = {
+        "type": "message_delta",
+        "delta": {
+            "stop_reason": stop_reason,
+            "stop_sequence": stop_sequence,
+            "stop_details": None,
+            "container": None,
+        },
+        "usage": usage,
+    }
+    if not _CONTEXT_MANAGEMENT.isdisjoint(turn.betas):
+        event["context_management"] = {"applied_edits": []}
+    return event
+
+
+async def run_turn(turn: Turn) -> AsyncGenerator[Events, None]:
+    """The events of the answer, in batches of what is ready together. Closing it stops the engine.
+
+    The first batch is `message_start` alone and comes at the engine's first sign of progress; what the engine raises
+    before that is raised before any event.
+    """
+    request, record = turn.request, turn.record
+    stop_sequences: list[str] = request.get("stop_sequences") or []
+    cutter = StopCutter(stop_sequences)
+    engine_turn = EngineTurn(
+        model=turn.route.target,
+        request=request,
+        max_tokens=request["max_tokens"],
+        input_tokens=turn.input_tokens,
+        # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
+        whole=not request.get("stream") and not stop_sequences,
+        stop_sequences=stop_sequences,
+    )
+    output_tokens = 0
+    block_is_open = False
+    async with aclosing(turn.route.engine.run(engine_turn)) as batches:
+        started = False
+        async for batch in batches:
+            if not started:
+                started = True
+                yield [_message_start(turn)]
+            events: Events = []
+            stop: Stop | None = None
+            matched: str | None = None
+            for event in batch:
+                if isinstance(event, TextDelta):
+                    text, matched = cutter.feed(event.text)
+                    output_tokens += event.tokens
+                else:
+                    text, stop = cutter.rest(), event
+                if text:
+                    if not block_is_open:
+                        block_is_open = True
+                        events.append(
+                            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+                        )
+                        events.append({"type": "ping"})
+                    delta = {"type": "text_delta", "text": text}
+                    events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+                if matched is not None or stop is not None:
+                    break
+            record.output_tokens = output_tokens
+            if matched is None and stop is None:
+                if events:
+                    yield events
+                continue
+            if block_is_open:
+                events.append({"type": "content_block_stop", "index": 0})
+            reason = "stop_sequence" if matched is not None else stop.reason if stop is not None else "end_turn"
+            if stop is not None:
+                output_tokens = stop.output_tokens
+            record.output_tokens = output_tokens
+            record.stop_reason = reason
+            events.append(_message_delta(turn, reason, matched, output_tokens))
+            events.append({"type": "message_stop"})
+            yield events
+            return

@@ -1,0 +1,106 @@
+"""Counting and cutting text by tokens, without a model.
+
+Claude's own tokenizer is not public. `o200k_base` stands in for it: an estimate, and the documentation says so. The
+library holds the interpreter's lock while it works, so long texts are cut at fixed places and counted piece by piece.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import splintr
+
+# Characters. The pieces are cut at fixed places, so that a text always counts the same.
+PIECE: Final = 64 * 1024
+# Shorter texts are counted faster than they are hashed and looked up.
+_REMEMBERED_FROM: Final = 256
+_MOST_REMEMBERED: Final = 32_768
+
+_counts: dict[bytes, int] = {}
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> splintr.AnyTokenizer:
+    return splintr.Tokenizer.from_pretrained("o200k_base")
+
+
+def warm_up() -> None:
+    """Load the vocabulary (about 40 MB) now instead of at the first request."""
+    count_text("ready")
+
+
+def count_text(text: str) -> int:
+    """Tokens of `text`. Counts of texts that are not short are remembered by their hash."""
+    if len(text) < _REMEMBERED_FROM:
+        return len(_tokenizer().encode_ordinary(text))
+    if len(text) > PIECE:
+        return sum(count_text(piece) for piece in cut(text))
+    key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    known = _counts.get(key)
+    if known is None:
+        known = len(_tokenizer().encode_ordinary(text))
+        if len(_counts) >= _MOST_REMEMBERED:
+            # The oldest half goes at once; a conversation that is still going on is remembered again in one turn.
+            for old in list(_counts)[: _MOST_REMEMBERED // 2]:
+                del _counts[old]
+        _counts[key] = known
+    return known
+
+
+def cut(text: str) -> list[str]:
+    """`text` in pieces of at most PIECE characters, always at the same places."""
+    return [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
+
+
+async def count_texts(texts: list[str]) -> int:
+    """Tokens of all `texts`. Lets other work run between long pieces."""
+    total = 0
+    since_pause = 0
+    for text in texts:
+        for piece in (text,) if len(text) <= PIECE else cut(text):
+            if since_pause > PIECE:
+                await asyncio.sleep(0)
+                since_pause = 0
+            total += count_text(piece)
+            since_pause += len(piece)
+    return total
+
+
+def encode(text: str) -> list[int]:
+    """The tokens of `text`."""
+    return _tokenizer().encode_ordinary(text)
+
+
+def decode(tokens: list[int]) -> str:
+    """The text of `tokens`, without a last character that is not whole."""
+    return _tokenizer().decode_bytes(tokens).decode("utf-8", "ignore")
+
+
+def split(tokens: list[int], sizes: Sequence[int]) -> list[tuple[str, int]]:
+    """The text of `tokens` in pieces of `sizes` tokens, taken in turn and again from the beginning.
+
+    Returns pairs of a piece and its number of tokens; the pieces join to what `decode` gives. A character that takes
+    several tokens stays in one piece, which then has more tokens than asked for.
+    """
+    decode_bytes = _tokenizer().decode_bytes
+    pieces: list[tuple[str, int]] = []
+    start, end, turn, most = 0, 0, 0, len(tokens)
+    while start < most:
+        end = min(start + sizes[turn % len(sizes)], most)
+        turn += 1
+        while True:
+            try:
+                piece = decode_bytes(tokens[start:end]).decode("utf-8")
+                break
+            except UnicodeDecodeError:
+                if end == most:
+                    piece = decode(tokens[start:end])
+                    break
+                end += 1
+        pieces.append((piece, end - start))
+        start = end
+    return pieces
