@@ -1,0 +1,118 @@
+"""The table of a run, for the terminal and for RESULTS.md."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .lifecycle import Start
+from .measure import cpu_model
+from .rounds import Round
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table. `judged` is the figure that the goal is about: a ratio, or Understudy's own value."""
+
+    what: str
+    unit: str
+    echo: float | None
+    understudy: float
+    ratio: float | None = None
+    goal: float | None = None
+    judged: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        if self.goal is None or self.judged is None:
+            return ""
+        return "met" if self.judged <= self.goal else "MISSED"
+
+
+def median_of(rounds: Sequence[Round], server: str, value: Callable[[Round], float]) -> float:
+    return statistics.median(value(one) for one in rounds if one.server == server)
+
+
+def compared(
+    what: str, unit: str, rounds: Sequence[Round], value: Callable[[Round], float], goal: float | None = None
+) -> Row:
+    """A row of medians over the rounds, with the ratio of Understudy to the echo."""
+    echo = median_of(rounds, "echo", value)
+    understudy = median_of(rounds, "understudy", value)
+    ratio = understudy / echo if echo else None
+    return Row(what, unit, echo, understudy, ratio, goal, ratio)
+
+
+def load_rows(
+    small64: Sequence[Round], small1: Sequence[Round], sse16: Sequence[Round], sse1: Sequence[Round]
+) -> list[Row]:
+    return [
+        compared("small request, 64 connections: CPU", "µs/request", small64, lambda r: r.cpu_us_per_request, 2.5),
+        compared("small request, 1 connection: CPU", "µs/request", small1, lambda r: r.cpu_us_per_request, 2.5),
+        compared("stream, 16 connections: CPU", "µs/event", sse16, lambda r: r.cpu_us_per_event, 2.0),
+        compared("stream: events in each", "events", sse16, lambda r: r.load.events / r.load.requests),
+        compared("stream: text deltas in each", "deltas", sse16, lambda r: r.load.deltas / r.load.requests),
+        compared("small request, 64 connections", "requests/s", small64, lambda r: r.load.rps),
+        compared("small request, 64 connections: p50", "ms", small64, lambda r: r.load.p50),
+        compared("small request, 64 connections: p99", "ms", small64, lambda r: r.load.p99),
+        compared("small request, 1 connection: p50", "ms", small1, lambda r: r.load.p50),
+        compared("small request, 1 connection: p99", "ms", small1, lambda r: r.load.p99),
+        compared("stream, 16 connections", "events/s", sse16, lambda r: r.load.events / r.load.wall_seconds),
+        compared("stream, 1 connection: first token p50", "ms", sse1, lambda r: r.load.first_p50),
+        compared("stream, 1 connection: first token p99", "ms", sse1, lambda r: r.load.first_p99),
+    ]
+
+
+def lifecycle_rows(start: Start, bytes_per_stream: float) -> list[Row]:
+    idle = start.idle_bytes / 1e6
+    stream = bytes_per_stream / 1e3
+    return [
+        Row("start to first answer, existing data: CPU", "s", None, start.cpu_existing, None, 1.5, start.cpu_existing),
+        Row("start to first answer, new data: CPU", "s", None, start.cpu_new, None, 2.5, start.cpu_new),
+        Row("resident memory, idle", "MB", None, idle, None, 130, idle),
+        Row("resident memory of an open stream", "KB", None, stream, None, 100, stream),
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    lines = ["| what | unit | echo | Understudy | ratio | goal | |", "|---|---|---:|---:|---:|---:|---|"]
+    for row in rows:
+        goal = "" if row.goal is None else f"≤ {row.goal:g}" + ("×" if row.ratio is not None else "")
+        ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
+        lines.append(
+            f"| {row.what} | {row.unit} | {_figure(row.echo)} | {_figure(row.understudy)} "
+            f"| {ratio} | {goal} | {row.verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def machine() -> str:
+    return f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+
+
+def results_page(rows: Sequence[Row], worst_foreign: float, repeats: int) -> str:
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return f"""# Results
+
+Written by `python -m benchmarks.run --write` on {today}.
+
+* Machine: {machine()}.
+* Medians of {repeats} rounds; rounds of the two servers took turns. In the busiest round that counts, others used
+  {worst_foreign:.0%} of the machine.
+* echo: a raw ASGI app under uvicorn (uvloop, httptools) that reads the body and sends fixed bytes, 100 events with one
+  send each for a stream. Understudy: one worker, everything on (authentication, validation, token counts, usage rows,
+  request log), the simulator as engine.
+* CPU is that of the server's processes, rows written after the answer included; the load comes from another process.
+
+{table(rows)}
+"""

@@ -1,0 +1,174 @@
+"""One round of load against one server, repeated when others kept the machine too busy."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .load import COUNTER_PLACE, GRACE, Load, LoadResult
+from .measure import MachineClock, cpu_seconds
+from .servers import BenchmarkError, Server, load_cores, pinned
+
+FOREIGN_LIMIT = 0.25
+"""Share of the machine that others may use during a round; above it the round is repeated."""
+
+ATTEMPTS = 4
+
+PAUSE = 3.0
+"""Seconds between two attempts, in which what the others do may end."""
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PROSE = "Explain in your own words, for a reader who is new to the subject, how a request travels through a server. "
+
+
+_series = itertools.count(1)
+"""Numbers the loads of a run: with it no request of a run equals another."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A kind of load. `requests` is a round's number of requests; no new ones begin after `seconds`.
+
+    `words` is 0 for whole answers, else the length of the streams that are asked for.
+    """
+
+    name: str
+    connections: int
+    requests: int
+    words: int = 0
+    seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Round:
+    server: str
+    load: LoadResult
+    cpu_seconds: float
+    foreign: float
+
+    @property
+    def cpu_us_per_request(self) -> float:
+        return self.cpu_seconds * 1e6 / self.load.requests
+
+    @property
+    def cpu_us_per_event(self) -> float:
+        return self.cpu_seconds * 1e6 / self.load.events
+
+
+def body(words: int) -> str:
+    """A request of about one kilobyte: for a stream of so many words, or with 0 for a whole answer of a few.
+
+    It differs from all others by its numbers only.
+    """
+    number = f"q{next(_series):04}n{COUNTER_PLACE.decode()}"
+    ending = f"Write an essay of {words} words." if words else "Be brief."
+    request: dict[str, Any] = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 4_096 if words else 50,
+        "system": "You are a patient teacher.",
+        "messages": [{"role": "user", "content": f"Question {number}. {_PROSE * 7}{ending}"}],
+    }
+    if words:
+        request["stream"] = True
+    return json.dumps(request, separators=(",", ":"))
+
+
+def make_load(server: Server, shape: Shape, *, hold: bool = False) -> Load:
+    return Load(
+        host=server.host,
+        port=server.port,
+        body=body(shape.words),
+        headers=server.headers,
+        connections=shape.connections,
+        requests=shape.requests,
+        seconds=shape.seconds,
+        stream=shape.words > 0,
+        hold=hold,
+    )
+
+
+def start_generator() -> subprocess.Popen[str]:
+    with pinned(load_cores()):
+        return subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.load"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=_ROOT,
+        )
+
+
+def run_load(load: Load) -> LoadResult:
+    process = start_generator()
+    try:
+        printed, _ = process.communicate(json.dumps(asdict(load)) + "\n", timeout=load.seconds + GRACE + 30)
+    except BaseException:
+        process.kill()
+        process.wait(10)
+        raise
+    return read_result(printed)
+
+
+def read_result(printed: str) -> LoadResult:
+    lines = printed.splitlines()
+    if not lines:
+        raise BenchmarkError("the load generator ended without a result")
+    result = LoadResult(**json.loads(lines[-1]))
+    if result.failures:
+        raise BenchmarkError("; ".join(result.failures))
+    return result
+
+
+def measured_round(server: Server, shape: Shape) -> Round:
+    """The calmest of at most `ATTEMPTS` rounds; the first that was calm enough ends the search."""
+    best: Round | None = None
+    for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE)
+        done = _one_round(server, make_load(server, shape))
+        if best is None or done.foreign < best.foreign:
+            best = done
+        if best.foreign <= FOREIGN_LIMIT:
+            break
+    assert best is not None
+    return best
+
+
+def _one_round(server: Server, load: Load) -> Round:
+    clock = MachineClock.now([server.pid])
+    before = cpu_seconds(server.pid)
+    result = run_load(load)
+    after = settled_cpu(server)
+    later = MachineClock.now([server.pid])
+    return Round(server.name, result, after - before, clock.foreign_share(later, ended_own=result.cpu_seconds))
+
+
+def settled_cpu(server: Server, step: float = 0.25, limit: float = 10.0) -> float:
+    """CPU time once the server rests: rows it writes behind a request's back belong to the request."""
+    deadline = time.monotonic() + limit
+    last = cpu_seconds(server.pid)
+    while time.monotonic() < deadline:
+        time.sleep(step)
+        now = cpu_seconds(server.pid)
+        if now - last < 0.02 * step:
+            return now
+        last = now
+    return last
+
+
+def words_for_deltas(server: Server, wanted: int = 100) -> int:
+    """How many words to ask for so that a stream has about `wanted` deltas: an engine may send several words in one."""
+    words = 2 * wanted
+    for _ in range(4):
+        sample = run_load(make_load(server, Shape("calibration", connections=1, requests=20, words=words)))
+        deltas = sample.deltas / sample.requests
+        if not deltas or 0.95 * wanted <= deltas <= 1.05 * wanted:
+            break
+        words = max(1, round(words * wanted / deltas))
+    return words

@@ -1,0 +1,91 @@
+"""Measures Understudy beside a raw ASGI echo. From the root: `python -m benchmarks.run [--quick | --write]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from .lifecycle import measure_open_streams, measure_start
+from .report import Row, lifecycle_rows, load_rows, machine, results_page, table
+from .rounds import FOREIGN_LIMIT, Round, Shape, measured_round, words_for_deltas
+from .servers import BenchmarkError, Server, start_echo, start_understudy, stop
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+SHAPES = {
+    "small64": Shape("small request, 64 connections", connections=64, requests=20_000),
+    "small1": Shape("small request, 1 connection", connections=1, requests=4_000),
+    "sse16": Shape("stream, 16 connections", connections=16, requests=1_000, words=200),
+    "sse1": Shape("stream, 1 connection", connections=1, requests=300, words=200),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a first look, not a result")
+    either.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
+    options = parser.parse_args()
+    repeats = 2 if options.quick else 5
+    print(machine(), flush=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="understudy-benchmark-") as scratch:
+            rows, worst_foreign = measure(Path(scratch), repeats, scale=0.2 if options.quick else 1.0)
+    except BenchmarkError as error:
+        print(f"benchmark failed: {error}", file=sys.stderr)
+        return 1
+    print("\n" + table(rows))
+    if options.write:
+        RESULTS.write_text(results_page(rows, worst_foreign, repeats), encoding="utf-8")
+    return 0
+
+
+def measure(scratch: Path, repeats: int, scale: float) -> tuple[list[Row], float]:
+    """The table's rows, and the share of the machine others had in the busiest round that counts."""
+    echo = start_echo(scratch)
+    try:
+        understudy = start_understudy(scratch, scratch / "data")
+        try:
+            rounds = {name: take_turns(echo, understudy, shape, repeats, scale) for name, shape in SHAPES.items()}
+        finally:
+            stop(understudy)
+    finally:
+        stop(echo)
+    print("start and memory …", flush=True)
+    start = measure_start(scratch, repeats)
+    bytes_per_stream = measure_open_streams(scratch)
+    rows = load_rows(rounds["small64"], rounds["small1"], rounds["sse16"], rounds["sse1"])
+    worst_foreign = max(one.foreign for group in rounds.values() for one in group)
+    return rows + lifecycle_rows(start, bytes_per_stream), worst_foreign
+
+
+def take_turns(echo: Server, understudy: Server, shape: Shape, repeats: int, scale: float) -> list[Round]:
+    print(shape.name, flush=True)
+    words = words_for_deltas(understudy) if shape.words else 0
+    sized = replace(shape, requests=max(50, int(shape.requests * scale)), words=words)
+    warm_up = replace(sized, requests=max(50, sized.requests // 10))
+    for server in (echo, understudy):
+        measured_round(server, warm_up)
+    rounds: list[Round] = []
+    for _ in range(repeats):
+        for server in (echo, understudy):
+            one = measured_round(server, sized)
+            rounds.append(one)
+            print(describe(one, shape), flush=True)
+    return rounds
+
+
+def describe(one: Round, shape: Shape) -> str:
+    if shape.words:
+        cpu = f"{one.cpu_us_per_event:7.2f} µs/event"
+    else:
+        cpu = f"{one.cpu_us_per_request:7.1f} µs/request"
+    busy = " (too busy for a fair figure)" if one.foreign > FOREIGN_LIMIT else ""
+    return f"  {one.server:<10} {cpu}, {one.load.rps:8.0f} requests/s, others used {one.foreign:4.0%}{busy}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

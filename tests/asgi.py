@@ -1,0 +1,149 @@
+"""The application called in process: no socket, so that a property can be tried on thousands of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.routing import BaseRoute
+
+from understudy.engines.engine import Engine
+from understudy.engines.routing import Routing
+from understudy.engines.simulator.engine import SimulatorEngine
+from understudy.http.envelope import ApiRoute, Envelope
+from understudy.http.principal import Principal
+from understudy.http.record import RequestRecord
+from understudy.messages.endpoints import MessagesEndpoints
+from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
+
+KEY = "sk-understudy-api-in-process"
+ORGANIZATION = "6f0c9a52-6d1c-4f5e-9d43-0d9a8f3b7c11"
+WORKSPACE = "wrkspc_in_process"
+
+HEADERS: dict[str, str] = {
+    "x-api-key": KEY,
+    "anthropic-version": "2023-06-01",
+    "content-type": "application/json",
+}
+
+
+class OneKey:
+    """An Authenticator with one key."""
+
+    async def authenticate(self, secret: str) -> Principal | None:
+        return Principal(ORGANIZATION, WORKSPACE, "apikey_in_process") if secret == KEY else None
+
+
+@dataclass
+class Records:
+    """A RequestLog that keeps what it is given."""
+
+    kept: list[RequestRecord] = field(default_factory=list)
+
+    def begin(self) -> None:
+        pass
+
+    def record(self, record: RequestRecord) -> None:
+        self.kept.append(record)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class InProcess:
+    """The Messages API around an engine, called as an ASGI application."""
+
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        *,
+        http: HttpSettings | None = None,
+        stream: StreamSettings | None = None,
+        other_routes: Sequence[BaseRoute] = (),
+    ) -> None:
+        self.records = Records()
+        routing = Routing(engine or SimulatorEngine(SimulatorSettings()))
+        endpoints = MessagesEndpoints(routing, http or HttpSettings(), stream or StreamSettings())
+
+        async def nothing() -> None:
+            pass
+
+        self.app = Envelope(
+            api_routes=[
+                ApiRoute("/v1/messages", "POST", endpoints.create),
+                ApiRoute("/v1/messages/count_tokens", "POST", endpoints.count_tokens),
+            ],
+            other_routes=list(other_routes),
+            authenticator=OneKey(),
+            request_log=self.records,
+            start=nothing,
+            stop=nothing,
+        )
+
+    async def call(
+        self,
+        method: str = "POST",
+        path: str = "/v1/messages",
+        headers: dict[str, str] | list[tuple[bytes, bytes]] | None = None,
+        body: bytes | Sequence[bytes] = b"",
+        query: bytes = b"",
+    ) -> Answer:
+        """One request. `body` may come in pieces. The client stays until the answer is whole."""
+        given = HEADERS if headers is None else headers
+        pairs = given if isinstance(given, list) else [(n.encode(), v.encode("latin-1")) for n, v in given.items()]
+        pieces: Iterator[tuple[bytes, bool]]
+        if isinstance(body, bytes):
+            pieces = iter([(body, False)])
+        else:
+            pieces = iter([(piece, place < len(body) - 1) for place, piece in enumerate(body)] or [(b"", False)])
+        answer = Answer(0, {}, b"")
+        parts: list[bytes] = []
+
+        async def receive() -> dict[str, Any]:
+            try:
+                piece, more = next(pieces)
+            except StopIteration:
+                await asyncio.Event().wait()
+                raise AssertionError from None
+            return {"type": "http.request", "body": piece, "more_body": more}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {n.decode(): v.decode("latin-1") for n, v in message["headers"]}
+            else:
+                parts.append(message["body"])
+
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode("utf-8", "replace"),
+            "root_path": "",
+            "scheme": "http",
+            "query_string": query,
+            "headers": pairs,
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+            "state": {},
+        }
+        await self.app(scope, receive, send)
+        answer.body = b"".join(parts)
+        return answer
+
+    async def post(self, request: Any, path: str = "/v1/messages", **headers: str) -> Answer:
+        """A JSON request with the usual headers; `headers` with underscores for hyphens come on top."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.call(path=path, headers={**HEADERS, **more}, body=json.dumps(request).encode())

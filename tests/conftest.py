@@ -1,0 +1,42 @@
+"""Fixtures every room's tests share: real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from servers import RunningServer, ServerStarter, start_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningServer]:
+    """A server with default settings, one for each pytest worker. Tests must not change what others can see."""
+    running = start_server(tmp_path_factory.mktemp("server"))
+    yield running
+    exit_code = running.stop()
+    assert exit_code == 0, f"exit code {exit_code} after SIGTERM:\n{running.printed()}"
+
+
+@pytest.fixture
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerStarter]:
+    """Starts servers of this test's own; what the test leaves running is killed at its end."""
+    starter = ServerStarter(lambda: tmp_path_factory.mktemp("own-server"))
+    yield starter
+    for running in starter.started:
+        running.kill()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failing test shows what its servers printed."""
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            servers = value.started if isinstance(value, ServerStarter) else [value]
+            for running in servers:
+                if isinstance(running, RunningServer):
+                    report.sections.append((f"printed by the server of fixture `{name}`", running.printed(last=8_000)))
+    return report
