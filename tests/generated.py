@@ -60,10 +60,12 @@ def text_requests(draw: st.DrawFn) -> dict[str, Any]:
     }
     optional: dict[str, st.SearchStrategy[Any]] = {
         "system": contents,
-        "stop_sequences": st.lists(st.sampled_from(["a", " the", "\n\n", "!", "Understudy", "1, 2", "é"]), max_size=3).map(
-            lambda sequences: [sequence for sequence in sequences if sequence.strip()]
+        "stop_sequences": st.lists(
+            st.sampled_from(["a", " the", "\n\n", "!", "Understudy", "1, 2", "é"]), max_size=3
+        ).map(lambda sequences: [sequence for sequence in sequences if sequence.strip()]),
+        "metadata": st.builds(
+            lambda user: {"user_id": user}, st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
         ),
-        "metadata": st.builds(lambda user: {"user_id": user}, st.text(st.characters(exclude_categories=["Cs"]), max_size=20)),
         "service_tier": st.sampled_from(["auto", "standard_only"]),
     }
     for name, strategy in optional.items():

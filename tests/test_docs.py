@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
@@ -23,6 +22,7 @@ from sqlalchemy import text
 
 from clients.installs import python_client, run
 from clients.nodejs import node, node_modules
+from curl import path_with_curl
 from installations import installation
 from servers import RunningServer, clean_environment
 from understudy.cli.commands import app
@@ -221,7 +221,6 @@ def filled(code: str, server: RunningServer) -> str:
     return code.replace(EXAMPLE_URL, server.url).replace(EXAMPLE_KEY, server.api_key)
 
 
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 CURL_BLOCKS = [
     pytest.param(block, id=f"{named(page)}-{number}")
     for page in (ROOT / "README.md", DOCS / "getting-started.md")
@@ -229,10 +228,10 @@ CURL_BLOCKS = [
 ]
 
 
-@needs_curl
 @pytest.mark.parametrize("block", CURL_BLOCKS)
-def test_curl_examples_are_answered(server: RunningServer, block: str) -> None:
-    printed = run(["bash", "-ec", filled(block, server)], env=clean_environment(), timeout=30)
+def test_curl_examples_are_answered(server: RunningServer, tmp_path: Path, block: str) -> None:
+    environment = clean_environment({"PATH": path_with_curl(tmp_path)})
+    printed = run(["sh", "-ec", filled(block, server)], env=environment, timeout=30)
     if '"stream": true' in block:
         assert printed.startswith("event: message_start\n")
         assert printed.rstrip().endswith('data: {"type":"message_stop"}')
@@ -263,14 +262,15 @@ def test_the_typescript_example_runs(server: RunningServer, tmp_path: Path) -> N
     assert "type: 'text'" in run([str(node()), str(program)], env=clean_environment(), timeout=60)
 
 
-@needs_curl
 def test_the_ci_example_runs_and_leaves_nothing_behind(tmp_path: Path) -> None:
     (block,) = [block for block in blocks(DOCS / "getting-started.md", "bash") if "--ready-file" in block]
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = clean_environment({"PATH": path, "TMPDIR": str(tmp_path), "HOME": str(tmp_path)})
-    printed = run(["bash", "-ec", block], cwd=tmp_path, env=environment, timeout=90)
+    path = os.pathsep.join([str(Path(sys.executable).parent), path_with_curl(tmp_path / "bin")])
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = clean_environment({"PATH": path, "TMPDIR": str(home), "HOME": str(home)})
+    printed = run(["sh", "-ec", block], cwd=home, env=environment, timeout=90)
     assert json.loads(printed)["content"] == [{"type": "text", "text": "it works"}]
-    assert list(tmp_path.iterdir()) == []
+    assert list(home.iterdir()) == []
 
 
 @pytest.mark.parametrize("page", [page for page in MARKDOWN if blocks(page, "toml")], ids=named)

@@ -6,6 +6,7 @@ import gc
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from understudy.control.routes import control_routes
 from understudy.engines.routing import Routing
@@ -14,7 +15,7 @@ from understudy.http.envelope import ApiRoute, Envelope
 from understudy.messages.endpoints import MessagesEndpoints
 from understudy.organization.authenticator import KeyAuthenticator
 from understudy.organization.service import Organizations
-from understudy.settings import Settings
+from understudy.settings import Settings, SettingsError
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
@@ -35,7 +36,10 @@ class Foundations:
 
 
 async def open_foundations(settings: Settings) -> Foundations:
-    """Open the database, bring its tables up to date, and check that the root secret is this installation's."""
+    """Open the database, bring its tables up to date, and check that the root secret is this installation's.
+
+    Raises SettingsError for what keeps any of this from working.
+    """
     db = Database(settings.storage)
     try:
         root = RootSecret.load(settings.security, settings.storage)
@@ -43,8 +47,10 @@ async def open_foundations(settings: Settings) -> Foundations:
         await check_root_secret(db, root)
         organizations = Organizations(db, root)
         await organizations.ensure_installation()
-    except BaseException:
+    except BaseException as error:
         await db.dispose()
+        if isinstance(error, DBAPIError):
+            raise SettingsError(f"The database {db.url} cannot be used: {error.orig}.") from None
         raise
     return Foundations(db, root, organizations)
 

@@ -87,7 +87,9 @@ def test_10_a_valid_request_with_a_leaf_replaced_is_answered_or_refused_in_the_e
     check_any(runner.run(api.post(request_)))
 
 
-_bytes_of_headers = st.binary(max_size=60).map(lambda raw: raw.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b""))
+_bytes_of_headers = st.binary(max_size=60).map(
+    lambda raw: raw.replace(b"\r", b"").replace(b"\n", b"").replace(b"\0", b"")
+)
 _names = st.sampled_from(
     [
         b"x-api-key",
@@ -123,7 +125,9 @@ def test_10_any_header_is_answered_in_the_envelope(
 @given(
     method=st.one_of(st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW"])),
     path=st.one_of(
-        st.sampled_from(["/", "/v1", "/v1/messages/", "/v1/messages", "/v1/models", "/v1/complete", "/v1/files/x", "//"]),
+        st.sampled_from(
+            ["/", "/v1", "/v1/messages/", "/v1/messages", "/v1/models", "/v1/complete", "/v1/files/x", "//"]
+        ),
         st.text(max_size=40).map(lambda text: "/" + text),
     ),
     query=st.binary(max_size=30),

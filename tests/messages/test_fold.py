@@ -13,11 +13,13 @@ from generated import in_process
 from understudy.messages.fold import Fold, largest_closed_prefix
 
 _values = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(-1000, 1000), st.text("ab\"\\é😀\n{[,:", max_size=6)),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text("ab\"", max_size=3), inner, max_size=3)),
+    st.one_of(st.none(), st.booleans(), st.integers(-1000, 1000), st.text('ab"\\é😀\n{[,:', max_size=6)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text('ab"', max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
-_objects = st.dictionaries(st.text("ab\"\\", max_size=3), _values, max_size=4)
+_objects = st.dictionaries(st.text('ab"\\', max_size=3), _values, max_size=4)
 
 
 @given(value=_objects, ascii_only=st.booleans())
@@ -61,23 +63,35 @@ def test_blocks_of_every_kind_are_folded() -> None:
     message = {"id": "msg_1", "content": [], "stop_reason": None, "container": None, "usage": usage}
     citation = {"type": "char_location", "cited_text": "x"}
     blocks: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
-        ({"type": "thinking", "thinking": "", "signature": ""}, [
-            {"type": "thinking_delta", "thinking": "I "},
-            {"type": "thinking_delta", "thinking": "see"},
-            {"type": "signature_delta", "signature": "c2ln"},
-        ]),
-        ({"citations": [], "type": "text", "text": ""}, [
-            {"type": "citations_delta", "citation": citation},
-            {"type": "text_delta", "text": "Hello"},
-        ]),
-        ({"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}, [
-            {"type": "input_json_delta", "partial_json": ""},
-            {"type": "input_json_delta", "partial_json": '{"a": '},
-            {"type": "input_json_delta", "partial_json": "[1]}"},
-        ]),
-        ({"type": "tool_use", "id": "toolu_2", "name": "g", "input": {}}, [
-            {"type": "input_json_delta", "partial_json": ""},
-        ]),
+        (
+            {"type": "thinking", "thinking": "", "signature": ""},
+            [
+                {"type": "thinking_delta", "thinking": "I "},
+                {"type": "thinking_delta", "thinking": "see"},
+                {"type": "signature_delta", "signature": "c2ln"},
+            ],
+        ),
+        (
+            {"citations": [], "type": "text", "text": ""},
+            [
+                {"type": "citations_delta", "citation": citation},
+                {"type": "text_delta", "text": "Hello"},
+            ],
+        ),
+        (
+            {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+            [
+                {"type": "input_json_delta", "partial_json": ""},
+                {"type": "input_json_delta", "partial_json": '{"a": '},
+                {"type": "input_json_delta", "partial_json": "[1]}"},
+            ],
+        ),
+        (
+            {"type": "tool_use", "id": "toolu_2", "name": "g", "input": {}},
+            [
+                {"type": "input_json_delta", "partial_json": ""},
+            ],
+        ),
         ({"type": "compaction", "content": None}, [{"type": "compaction_delta", "content": "summary"}]),
     ]
     events: list[dict[str, Any]] = [{"type": "message_start", "message": message}, {"type": "ping"}]

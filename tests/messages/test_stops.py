@@ -27,7 +27,7 @@ _short = st.text("ab ", min_size=1, max_size=4)
 @in_process
 def test_the_cut_is_the_same_however_the_text_is_cut_into_pieces(pieces: list[str], sequences: list[str]) -> None:
     text = "".join(pieces)
-    expected = cut([character for character in text], sequences)
+    expected = cut(list(text), sequences)
     assert cut(pieces, sequences) == expected
     assert cut([text], sequences) == expected
 

@@ -85,15 +85,14 @@ def _port(settings: Settings) -> str:
 
 
 def _tls(settings: Settings) -> str:
-    import ssl
+    from understudy.cli.serve import check_tls
 
-    server = settings.server
-    if server.tls_cert is None or server.tls_key is None:
+    if settings.server.tls_cert is None:
         return "TLS is off"
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.tls_cert, server.tls_key)
-    except OSError as error:
-        raise _MissingError(f"the TLS certificate or key cannot be used: {error}") from None
+        check_tls(settings)
+    except SettingsError as error:
+        raise _MissingError(str(error)) from None
     return "the TLS certificate and key fit"
 
 

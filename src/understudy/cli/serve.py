@@ -7,6 +7,7 @@ import ipaddress
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 import orjson
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from understudy import __version__
 from understudy.app import open_foundations
@@ -89,6 +91,18 @@ def _bind(settings: Settings) -> socket.socket:
     return bound
 
 
+def check_tls(settings: Settings) -> None:
+    """Raises SettingsError when the configured certificate and key cannot be used together."""
+    server = settings.server
+    if server.tls_cert is not None and server.tls_key is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(server.tls_cert, server.tls_key)
+        except OSError as error:
+            raise SettingsError(
+                f"The TLS certificate {server.tls_cert} and key {server.tls_key} cannot be used: {error}"
+            ) from None
+
+
 def base_url(settings: Settings, bound: socket.socket) -> str:
     """The address a client on this machine uses."""
     host, port = bound.getsockname()[:2]
@@ -110,7 +124,7 @@ def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
         lines.append("  Shown this once. ")
     lines[-1] += "Make more keys with: understudy keys create" if lines[-1] else ""
     if not keys.api_key:
-        lines[-1] = f"  Keys were made at the first start. Make more with: understudy keys create --data-dir {data_dir}"
+        lines[-1] = f"  Keys exist already. Make another with: understudy keys create --data-dir {data_dir}"
     lines += [
         "",
         "A first request:",
@@ -119,7 +133,7 @@ def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
         f'    -H "x-api-key: {keys.api_key or "$ANTHROPIC_API_KEY"}" \\',
         '    -H "anthropic-version: 2023-06-01" \\',
         '    -H "content-type: application/json" \\',
-        """    -d '{"model": "claude-sonnet-4-5", "max_tokens": 256, """
+        """    -d '{"model": "claude-sonnet-5-5", "max_tokens": 256, """
         """"messages": [{"role": "user", "content": "Hello"}]}'""",
         "",
         "Stop with Ctrl+C.",
@@ -173,27 +187,34 @@ def _already_stopped(_number: int, _frame: object) -> None:
     pass
 
 
+def _watch_workers(supervisor: Multiprocess, workers: int, tell: Callable[[], None]) -> None:
+    """Say when all workers are ready; then keep the metrics of those that die from being counted as alive."""
+    from prometheus_client import multiprocess
+
+    while not supervisor.should_exit.is_set():
+        if len(supervisor.processes) == workers and all(process.is_ready() for process in supervisor.processes):
+            tell()
+            break
+        time.sleep(0.05)
+    known: set[int] = set()
+    while not supervisor.should_exit.is_set():
+        living = {process.pid for process in supervisor.processes if process.pid is not None}
+        for pid in known - living:
+            multiprocess.mark_process_dead(pid)  # pyright: ignore[reportUnknownMemberType]
+        known = living
+        time.sleep(1.0)
+
+
 def _run_workers(
     config: Path | None, flags: Flags, settings: Settings, bound: socket.socket, tell: Callable[[], None]
 ) -> None:
-    from uvicorn.supervisors import Multiprocess
-
     with hand_over(config, flags, settings):
         supervisor = Multiprocess(
             _uvicorn_config("understudy.cli.worker:create", settings, factory=True, workers=settings.server.workers),
             sockets=[bound],
         )
 
-        def wait_for_all() -> None:
-            while not supervisor.should_exit.is_set():
-                if len(supervisor.processes) == settings.server.workers and all(
-                    process.is_ready() for process in supervisor.processes
-                ):
-                    tell()
-                    return
-                time.sleep(0.05)
-
-        threading.Thread(target=wait_for_all, daemon=True).start()
+        threading.Thread(target=_watch_workers, args=(supervisor, settings.server.workers, tell), daemon=True).start()
         supervisor.run()
 
 
@@ -203,9 +224,15 @@ def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fr
     if ready_file is not None and not ready_file.absolute().parent.is_dir():
         raise SettingsError(f"The directory of --ready-file {ready_file} does not exist.")
     configure_logging(settings.logging)
-    keys = asyncio.run(_prepare(settings, ready_file=ready_file is not None, fresh_key=fresh_key))
+    check_tls(settings)
+    # Bound before keys are made or replaced: a start that fails changes nothing.
     bound = _bind(settings)
     url = base_url(settings, bound)
+    try:
+        keys = asyncio.run(_prepare(settings, ready_file=ready_file is not None, fresh_key=fresh_key))
+    except BaseException:
+        bound.close()
+        raise
 
     def tell() -> None:
         print(announcement(url, keys, settings.storage.data_dir), flush=True)

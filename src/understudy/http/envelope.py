@@ -17,6 +17,7 @@ from understudy.http.cors import answer_preflight, check_origin, is_preflight
 from understudy.http.credentials import authenticate
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
+from understudy.http.protocol import RESPOND
 from understudy.http.record import RequestLog
 from understudy.http.versions import read_betas, read_version
 from understudy.wire.errors import (
@@ -36,6 +37,9 @@ Endpoint: TypeAlias = Callable[[Exchange], Awaitable[None]]
 Lifespan: TypeAlias = Callable[[], Awaitable[None]]
 
 _log = structlog.stdlib.get_logger("understudy.http")
+
+# In the scope of Starlette's routes.
+EXCHANGE = "understudy.exchange"
 
 # Seconds for cut requests to end.
 _LAST_WORDS = 2.0
@@ -107,6 +111,9 @@ class Envelope:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send)
         record = exchange.record
+        agent = exchange.headers.get(b"user-agent")
+        if agent is not None:
+            record.user_agent = agent[:200].decode("latin-1")
         self._open += 1
         self._request_log.begin()
         try:
@@ -116,16 +123,19 @@ class Envelope:
         except ClientGoneError:
             record.status, record.disconnected = CLIENT_CLOSED_REQUEST, True
         except asyncio.CancelledError:
-            if not exchange.disconnected:
-                # The drain time is over. What has not begun can still be refused properly.
+            # Cancelled by whom only two can: the protocol, when the client has gone, and the end of the drain time.
+            if exchange.is_disconnected():
+                record.status, record.disconnected = record.status or CLIENT_CLOSED_REQUEST, True
+            else:
                 await self._refuse(exchange, OverloadedError("The server is shutting down"))
-                raise
-            record.status = record.status or CLIENT_CLOSED_REQUEST
         except Exception:
             _log.exception("internal error", request_id=exchange.request_id)
             await self._refuse(exchange, InternalError())
         finally:
             self._open -= 1
+            # Both lead back to the scope; left there, every request would be work for the garbage collector.
+            scope.pop(RESPOND, None)
+            scope.pop(EXCHANGE, None)
             record.duration = exchange.elapsed()
             self._request_log.record(record)
 
@@ -153,9 +163,6 @@ class Envelope:
         record.organization_id = principal.organization_id
         record.workspace_id = principal.workspace_id
         record.api_key_id = principal.api_key_id
-        agent = exchange.headers.get(b"user-agent")
-        if agent is not None:
-            record.user_agent = agent[:200].decode("latin-1")
         if principal.kind != "api":
             # As the real service answers an admin key here: it is no key for inference.
             raise AuthenticationError("invalid x-api-key")
@@ -166,7 +173,7 @@ class Envelope:
     async def _answer_elsewhere(self, exchange: Exchange) -> None:
         scope = exchange.scope
         scope["app"] = self
-        scope["understudy.exchange"] = exchange
+        scope[EXCHANGE] = exchange
         send = exchange.sender()
         try:
             await self._router(scope, exchange.receive, send)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from understudy.http.compression import compress
+from understudy.http.protocol import CLIENT_GONE, RESPOND
 from understudy.http.record import RequestRecord
 from understudy.wire.errors import ApiError, error_body
 from understudy.wire.ids import new_id
@@ -76,6 +77,10 @@ class Exchange:
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def is_disconnected(self) -> bool:
+        """Whether the client has gone before its answer was whole."""
+        return self.disconnected or CLIENT_GONE in self.scope
+
     def elapsed(self) -> float:
         """Seconds since the request's headers were read."""
         return time.perf_counter() - self._began
@@ -132,6 +137,11 @@ class Exchange:
                 fields.append((b"content-encoding", coding))
         fields.append((b"content-type", content_type))
         fields.append((b"content-length", b"%d" % len(body)))
+        respond = self.scope.get(RESPOND)
+        if respond is not None and respond(status, self.identity_headers() + fields, body):
+            self.started = True
+            self.record.status = status
+            return
         await self.start(status, fields)
         await self.write(body, more=False)
 
@@ -154,8 +164,9 @@ class Exchange:
 class DisconnectWatch:
     """Cancels the task that answers when the client goes away.
 
-    Nothing is started for an answer that is ready within `grace` seconds; after that one task listens for the
-    disconnect. Use as `async with`; `exchange.disconnected` says why the cancellation came.
+    Under our own protocol that happens by itself (see `protocol.py`). Elsewhere nothing is started for an answer that
+    is ready within `grace` seconds; after that one task listens for the disconnect. Use as `async with`;
+    `exchange.is_disconnected()` says why the cancellation came.
     """
 
     __slots__ = ("_exchange", "_listener", "_owner", "_timer")
@@ -169,6 +180,8 @@ class DisconnectWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> None:
+        if RESPOND in self._exchange.scope:
+            return
         self._owner = asyncio.current_task()
         self._timer = asyncio.get_running_loop().call_later(self.grace, self._listen)
 
@@ -187,6 +200,5 @@ class DisconnectWatch:
             if message["type"] == "http.disconnect":
                 break
         self._exchange.disconnected = True
-        self._exchange.record.disconnected = True
         if self._owner is not None:
             self._owner.cancel()

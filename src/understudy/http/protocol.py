@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
 import orjson
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from understudy.settings import HttpSettings
@@ -34,6 +36,13 @@ _LINGER: Final = 10.0
 # Set in the scope when the body came too slowly; the body reader answers 408 (see body.py).
 BODY_TOO_SLOW: Final = "understudy.body_too_slow"
 
+# In the scope: writes a whole answer (see BoundedHttpProtocol._respond). A server that is not ours has none.
+RESPOND: Final = "understudy.respond"
+
+# Set in the scope when the client has gone, before the task that answers it is cancelled.
+CLIENT_GONE: Final = "understudy.client_gone"
+
+_CLOSE: Final = (b"connection", b"close")
 _REASONS: Final = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
@@ -66,6 +75,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._refused = False
+        self._task: asyncio.Task[None] | None = None
         self._discarding = False
         self._in_head = True
         self._head_bytes = 0
@@ -82,7 +92,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._watch_progress()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        # As uvicorn does, but the task is kept: it is cancelled when the client goes.
+        cast("dict[str, Any]", cycle.scope)[RESPOND] = partial(self._respond, cycle)
+        self._task = task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._task is not None and not self.cycle.response_complete:
+            cast("dict[str, Any]", self.cycle.scope)[CLIENT_GONE] = True
+            self._task.cancel()
         for timer in (self._progress_timer, self._write_timer):
             if timer is not None:
                 timer.cancel()
@@ -202,6 +222,33 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _cut_off(self) -> None:
         self._write_timer = None
         self.transport.abort()
+
+    def _respond(
+        self, cycle: RequestResponseCycle, status: int, fields: list[tuple[bytes, bytes]], body: bytes
+    ) -> bool:
+        """Write a whole answer at once: what three ASGI messages would do, for a third of their cost.
+
+        `fields` name the content-length. Returns False, and does nothing, when it must be done in the usual way.
+        """
+        unusual = self.flow.write_paused or cycle.response_started or cycle.disconnected
+        if unusual or cycle.scope["method"] == "HEAD":
+            return False
+        if _CLOSE in fields:
+            fields.remove(_CLOSE)
+            cycle.keep_alive = False
+        lines = [b"%b: %b\r\n" % field for field in self.server_state.default_headers + fields]
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            raise ValueError("a header value with a line break")
+        cycle.waiting_for_100_continue = False
+        cycle.response_started = cycle.response_complete = True
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
+        return True
 
     # --- refusing ---
 

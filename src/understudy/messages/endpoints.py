@@ -10,10 +10,9 @@ from understudy.engines.routing import Routing
 from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
 from understudy.messages.counting import count_prompt
-from understudy.messages.fold import fold
 from understudy.messages.rules import check_prompt_length, check_request
 from understudy.messages.streaming import send_stream
-from understudy.messages.turn import Turn, run_turn
+from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
 from understudy.wire.validation import parse_json, validator
 
@@ -46,13 +45,13 @@ class MessagesEndpoints:
             record.upstream_model = route.target.upstream
             turn = Turn(request=request, route=route, input_tokens=input_tokens, betas=exchange.betas, record=record)
             headers = [(b"understudy-engine", route.header)]
-            async with aclosing(run_turn(turn)) as events:
-                if streamed:
+            if streamed:
+                async with aclosing(stream_turn(turn)) as events:
                     await send_stream(exchange, events, self._stream, headers)
-                else:
-                    message = await fold(events)
-                    record.time_to_first_token = exchange.elapsed()
-                    await exchange.respond_json(message, headers=headers)
+            else:
+                message = await complete_turn(turn)
+                record.time_to_first_token = exchange.elapsed()
+                await exchange.respond_json(message, headers=headers)
 
     async def count_tokens(self, exchange: Exchange) -> None:
         """How many tokens the prompt of such a request has."""

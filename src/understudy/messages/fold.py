@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import orjson
@@ -146,11 +146,3 @@ class Fold:
         self.message["usage"] = {name: usage[name] for name in _USAGE_ORDER if name in usage}
         if "context_management" in event:
             self.message["context_management"] = event["context_management"]
-
-
-async def fold(batches: AsyncIterator[list[dict[str, Any]]]) -> dict[str, Any]:
-    """The Message that a whole stream of event batches describes."""
-    folded = Fold()
-    async for batch in batches:
-        folded.add_all(batch)
-    return folded.message

@@ -17,8 +17,6 @@ class StopCutter:
 
     def feed(self, text: str) -> tuple[str, str | None]:
         """The text that may go out now, and the stop sequence if it was reached."""
-        if not self._sequences:
-            return text, None
         waiting = self._held + text
         end, start, matched = len(waiting) + 1, 0, None
         for sequence in self._sequences:

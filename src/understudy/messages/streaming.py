@@ -84,7 +84,7 @@ async def send_stream(
         await _end_with(exchange, error)
     except asyncio.CancelledError:
         await pinger.stop()
-        if not exchange.disconnected:
+        if not exchange.is_disconnected():
             # The drain time is over. The client is told, and may try again elsewhere.
             await _end_with(exchange, OverloadedError())
         raise

@@ -10,10 +10,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
-from understudy.engines.engine import EngineTurn, Stop, TextDelta
+from understudy.engines.engine import EngineEvent, EngineTurn, TextDelta
 from understudy.engines.routing import Route
 from understudy.http.record import RequestRecord
+from understudy.messages.fold import Fold
 from understudy.messages.stops import StopCutter
+from understudy.wire.errors import InternalError
 from understudy.wire.ids import new_id
 
 # Headers that make the answer say which context edits were applied, and list its model calls (recorded answers).
@@ -113,65 +115,100 @@ def _message_delta(turn: Turn, stop_reason: str, stop_sequence: str | None, outp
     return event
 
 
-async def run_turn(turn: Turn) -> AsyncGenerator[Events, None]:
+class _Answer:
+    """Builds the events of one answer from what the engine yields."""
+
+    __slots__ = ("_cutter", "_open", "_output_tokens", "_turn", "ended", "stop_sequences")
+
+    def __init__(self, turn: Turn) -> None:
+        self._turn = turn
+        self.stop_sequences: list[str] = turn.request.get("stop_sequences") or []
+        self._cutter = StopCutter(self.stop_sequences) if self.stop_sequences else None
+        self._output_tokens = 0
+        self._open = False
+        self.ended = False
+
+    def feed(self, batch: list[EngineEvent]) -> Events:
+        """The events that `batch` gives rise to; the last ones of the message once `ended` is set."""
+        events: Events = []
+        for event in batch:
+            if isinstance(event, TextDelta):
+                self._output_tokens += event.tokens
+                text, matched = self._cutter.feed(event.text) if self._cutter else (event.text, None)
+                if text:
+                    self._add_text(events, text)
+                if matched is not None:
+                    self._end(events, "stop_sequence", matched)
+                    break
+            else:
+                rest = self._cutter.rest() if self._cutter else ""
+                if rest:
+                    self._add_text(events, rest)
+                self._output_tokens = event.output_tokens
+                self._end(events, event.reason, None)
+                break
+        self._turn.record.output_tokens = self._output_tokens
+        return events
+
+    def _add_text(self, events: Events, text: str) -> None:
+        if not self._open:
+            self._open = True
+            start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+            events += (start, {"type": "ping"})
+        delta = {"type": "text_delta", "text": text}
+        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
+
+    def _end(self, events: Events, reason: str, stop_sequence: str | None) -> None:
+        self.ended = True
+        if self._open:
+            events.append({"type": "content_block_stop", "index": 0})
+        events.append(_message_delta(self._turn, reason, stop_sequence, self._output_tokens))
+        events.append({"type": "message_stop"})
+        self._turn.record.stop_reason = reason
+
+
+def _engine_turn(turn: Turn, stop_sequences: list[str]) -> EngineTurn:
+    return EngineTurn(
+        model=turn.route.target,
+        request=turn.request,
+        max_tokens=turn.request["max_tokens"],
+        input_tokens=turn.input_tokens,
+        # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
+        whole=not turn.request.get("stream") and not stop_sequences,
+        stop_sequences=stop_sequences,
+    )
+
+
+async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
     """The events of the answer, in batches of what is ready together. Closing it stops the engine.
 
     The first batch is `message_start` alone and comes at the engine's first sign of progress; what the engine raises
     before that is raised before any event.
     """
-    request, record = turn.request, turn.record
-    stop_sequences: list[str] = request.get("stop_sequences") or []
-    cutter = StopCutter(stop_sequences)
-    engine_turn = EngineTurn(
-        model=turn.route.target,
-        request=request,
-        max_tokens=request["max_tokens"],
-        input_tokens=turn.input_tokens,
-        # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
-        whole=not request.get("stream") and not stop_sequences,
-        stop_sequences=stop_sequences,
-    )
-    output_tokens = 0
-    block_is_open = False
-    async with aclosing(turn.route.engine.run(engine_turn)) as batches:
-        started = False
+    answer = _Answer(turn)
+    started = False
+    async with aclosing(turn.route.engine.run(_engine_turn(turn, answer.stop_sequences))) as batches:
         async for batch in batches:
             if not started:
                 started = True
                 yield [_message_start(turn)]
-            events: Events = []
-            stop: Stop | None = None
-            matched: str | None = None
-            for event in batch:
-                if isinstance(event, TextDelta):
-                    text, matched = cutter.feed(event.text)
-                    output_tokens += event.tokens
-                else:
-                    text, stop = cutter.rest(), event
-                if text:
-                    if not block_is_open:
-                        block_is_open = True
-                        events.append(
-                            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-                        )
-                        events.append({"type": "ping"})
-                    delta = {"type": "text_delta", "text": text}
-                    events.append({"type": "content_block_delta", "index": 0, "delta": delta})
-                if matched is not None or stop is not None:
-                    break
-            record.output_tokens = output_tokens
-            if matched is None and stop is None:
-                if events:
-                    yield events
-                continue
-            if block_is_open:
-                events.append({"type": "content_block_stop", "index": 0})
-            reason = "stop_sequence" if matched is not None else stop.reason if stop is not None else "end_turn"
-            if stop is not None:
-                output_tokens = stop.output_tokens
-            record.output_tokens = output_tokens
-            record.stop_reason = reason
-            events.append(_message_delta(turn, reason, matched, output_tokens))
-            events.append({"type": "message_stop"})
-            yield events
-            return
+            events = answer.feed(batch)
+            if events:
+                yield events
+            if answer.ended:
+                return
+    raise InternalError
+
+
+async def complete_turn(turn: Turn) -> dict[str, Any]:
+    """The whole answer: the fold of the same events."""
+    answer = _Answer(turn)
+    folded = Fold()
+    async with aclosing(turn.route.engine.run(_engine_turn(turn, answer.stop_sequences))) as batches:
+        async for batch in batches:
+            if not folded.message:
+                folded.add(_message_start(turn))
+            folded.add_all(answer.feed(batch))
+            if answer.ended:
+                return folded.message
+    raise InternalError

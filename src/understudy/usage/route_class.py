@@ -8,9 +8,10 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _EXACT = frozenset(
     {
         "/",
-        "/health",
-        "/ready",
+        "/livez",
+        "/readyz",
         "/metrics",
+        "/api/hello",
         "/v1/complete",
         "/v1/files",
         "/v1/messages",

@@ -11,8 +11,12 @@ import time
 _BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _TO_BASE58 = bytes(_BASE58[byte % 58] for byte in range(256))
 
+_RANDOM = 14
+
 _second = 0
-_stamp = b""
+_stamp = ""
+_pool = ""
+_place = 0
 
 
 def _seconds_in_base58(second: int) -> bytes:
@@ -25,8 +29,25 @@ def _seconds_in_base58(second: int) -> bytes:
 
 def new_id(prefix: str) -> str:
     """A fresh id such as `msg_011C…` for `prefix` `msg_`; 82 random bits behind the time."""
-    global _second, _stamp
+    global _second, _stamp, _pool, _place
     now = int(time.time())
     if now != _second:
-        _second, _stamp = now, _seconds_in_base58(now)
-    return prefix + (b"011C" + _stamp + os.urandom(14).translate(_TO_BASE58)).decode("ascii")
+        _second, _stamp = now, "011C" + _seconds_in_base58(now).decode("ascii")
+    start = _place
+    _place = end = start + _RANDOM
+    if end > len(_pool):
+        # Asking the system for a few bytes costs as much as asking for many.
+        _pool = os.urandom(256 * _RANDOM).translate(_TO_BASE58).decode("ascii")
+        start, _place = 0, _RANDOM
+        end = _RANDOM
+    return f"{prefix}{_stamp}{_pool[start:end]}"
+
+
+def _forget_pool() -> None:
+    """A forked process must not give out its parent's ids again."""
+    global _pool
+    _pool = ""
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)

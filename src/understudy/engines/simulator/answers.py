@@ -41,6 +41,7 @@ _COUNT = re.compile(r"\bcount(?:ing)?\b.{0,20}?\bfrom (-?\d{1,6}) (?:up |down )?
 _COUNT_TO = re.compile(r"\bcount(?:ing)? (?:up )?to (\d{1,6})\b", re.I)
 _NUMBER_BEFORE = re.compile(r"(\d{1,5})[\s-]+$")
 _LONG = ("essay", "story", "article", "report", "at length", "in detail", "detailed", " long", "poem", "blog post")
+_OF_LENGTH = re.compile(r"\d+$|(?:word|token|sentence|paragraph|essay|story|article|report|poem)s?$", re.IGNORECASE)
 # Words that a unit of length stands for.
 _UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
 # Characters of a request that may be nothing but a greeting, or a word to be said.
@@ -135,7 +136,7 @@ def _length(asked: str) -> int | None:
             if number:
                 return min(int(number.group(1)) * words, 20_000)
             place = asked.find(unit, place + 1)
-    return 250 if any(word in asked for word in _LONG) else None
+    return 250 if any(map(asked.__contains__, _LONG)) else None
 
 
 _GREETINGS = (
@@ -191,10 +192,10 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     if recalled:
         return recalled
     choices = seeded()
-    topic = words_of(asked, 6)
+    topic = words_of(asked, 8)
     length = _length(asked)
     if length is not None:
-        return prose(topic, length, choices)
+        return prose([word for word in topic if not _OF_LENGTH.match(word)], length, choices)
     if _JAPANESE.search(asked):
         return f"「{asked.strip()[:200]}」についてのご質問ですね。" + _ORIGIN_JA
     return choices.choice(_OPENINGS).format(topic=_joined(topic[:4])) + " " + choices.choice(_CLOSINGS)
