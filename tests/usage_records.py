@@ -48,7 +48,7 @@ def plain_record(**changes: Any) -> RequestRecord:
         "request_id": new_id("req_"),
         "received_at": time.time(),
         "method": "GET",
-        "path": "/health",
+        "path": "/livez",
         "status": 200,
         "duration": 0.001,
         **changes,

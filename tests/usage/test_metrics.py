@@ -49,7 +49,7 @@ def test_durations_first_tokens_and_tokens_are_counted_by_model() -> None:
 def test_a_value_on_the_border_of_a_bucket_is_in_it() -> None:
     metrics = Metrics(MODELS)
     metrics.observe(request_rows([plain_record(duration=0.25), plain_record(duration=1e9)]))
-    labels = {"http_request_method": "GET", "http_route": "/health", "http_response_status_code": "200"}
+    labels = {"http_request_method": "GET", "http_route": "/livez", "http_response_status_code": "200"}
     assert value(metrics, "http_server_request_duration_seconds_bucket", **labels, le="0.25") == 1
     assert value(metrics, "http_server_request_duration_seconds_bucket", **labels, le="300.0") == 1
     assert value(metrics, "http_server_request_duration_seconds_bucket", **labels, le="+Inf") == 2

@@ -17,8 +17,9 @@ _DATA = Path(__file__).with_name("catalog.json")
 class Model:
     """What the API promises of a model. Limits are tokens.
 
-    `inference_geo`: usage names a place ("global"), not "not_available". `thinks_by_default`: thinking is on when the
-    request does not say. `mid_conversation_system`: takes `system` messages after the first.
+    `inference_geo`: usage names a place ("global"), not "not_available". `counts_thinking_by_default`: usage names
+    thinking tokens also when the request does not mention thinking. `mid_conversation_system`: takes `system` messages
+    after the first.
     """
 
     id: str
@@ -30,7 +31,7 @@ class Model:
     max_input_tokens: int
     max_tokens: int
     inference_geo: bool
-    thinks_by_default: bool
+    counts_thinking_by_default: bool
     mid_conversation_system: bool
 
 
@@ -59,7 +60,7 @@ def configured_model(name: str) -> Model:
         max_input_tokens=1_000_000,
         max_tokens=128_000,
         inference_geo=True,
-        thinks_by_default=False,
+        counts_thinking_by_default=False,
         mid_conversation_system=True,
     )
 

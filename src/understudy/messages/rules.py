@@ -40,9 +40,6 @@ def _check_conversation(messages: _Messages, model: Model) -> None:
                 f"messages.{start}: all messages must have non-empty content except for the optional final assistant "
                 "message"
             )
-    if messages[0]["role"] == "assistant":
-        # Words from a re-implementation; the service's own were not recorded.
-        raise InvalidRequestError('messages: first message must use the "user" role')
 
 
 def _check_system_run(messages: _Messages, start: int, end: int, model: Model, following: str | None) -> None:

@@ -36,11 +36,11 @@ class Turn:
     record: RequestRecord
 
 
-def thinking_is_on(turn: Turn) -> bool:
-    """Whether the answer's usage names thinking tokens, as it does whenever thinking is on for the request."""
+def counts_thinking(turn: Turn) -> bool:
+    """Whether the answer's usage names thinking tokens."""
     thinking = turn.request.get("thinking")
     if thinking is None:
-        return turn.route.model.thinks_by_default
+        return turn.route.model.counts_thinking_by_default
     return thinking["type"] in {"enabled", "adaptive", "between_tools"}
 
 
@@ -96,7 +96,7 @@ def _message_start(turn: Turn) -> dict[str, Any]:
 
 def _message_delta(turn: Turn, stop_reason: str, stop_sequence: str | None, output_tokens: int) -> dict[str, Any]:
     usage: dict[str, Any] = {**_input_usage(turn), "output_tokens": output_tokens}
-    if thinking_is_on(turn):
+    if counts_thinking(turn):
         usage["output_tokens_details"] = {"thinking_tokens": 0}
     if not _ITERATIONS.isdisjoint(turn.betas):
         usage["iterations"] = _iterations(turn, output_tokens)

@@ -41,6 +41,7 @@ _MIGRATION = "platform.claude.com/docs/en/api/migration-2026-10-21"
 _SDK = "Python SDK 2.12.0, AnthropicBetaParam"
 _DEPRECATED = "Python SDK 2.12.0, AnthropicBetaParam; documented as generally available"
 _CLAUDE_CODE = "headers of Claude Code 2.1.330 (2026-11)"
+_RECORDED = "recorded exchanges, 2024-04 to 2026-08"
 _TRAFFIC = "seen in public traffic and earlier documentation"
 
 VERSIONS: dict[str, ApiVersion] = {
@@ -109,6 +110,10 @@ BETAS: dict[str, ApiBeta] = {
         ApiBeta("search-results-2025-06-09", "generally_available", "search_result blocks", _TRAFFIC),
         ApiBeta("effort-2025-11-24", "generally_available", "output_config.effort", _CLAUDE_CODE),
         ApiBeta("advanced-tool-use-2025-11-20", "generally_available", "defer_loading, tool search", _CLAUDE_CODE),
+        ApiBeta(
+            "structured-outputs-2025-12-15", "generally_available", "strict tools, output_config.format", _RECORDED
+        ),
+        ApiBeta("tools-2024-04-04", "generally_available", "tools", _RECORDED),
         ApiBeta("message-batches-2024-09-24", "generally_available", "message batches", _DEPRECATED),
         ApiBeta("prompt-caching-2024-07-31", "generally_available", "cache_control", _DEPRECATED),
         ApiBeta("pdfs-2024-09-25", "generally_available", "document blocks", _DEPRECATED),
