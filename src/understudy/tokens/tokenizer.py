@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -78,37 +79,35 @@ async def count_texts(texts: list[str]) -> int:
     return total
 
 
-def encode(text: str) -> list[int]:
-    """The tokens of `text`."""
-    return _tokenizer().encode_ordinary(text)
+def encode(text: str) -> array[int]:
+    """The tokens of `text`, four bytes each: a stream may keep those of its whole answer for minutes."""
+    return array("I", _tokenizer().encode_ordinary(text))
 
 
-def decode(tokens: list[int]) -> str:
+def decode(tokens: array[int]) -> str:
     """The text of `tokens`, without a last character that is not whole."""
-    return _tokenizer().decode_bytes(tokens).decode("utf-8", "ignore")
+    return _tokenizer().decode_bytes(tokens.tolist()).decode("utf-8", "ignore")
 
 
-def split(tokens: list[int], sizes: Sequence[int]) -> list[tuple[str, int]]:
+def split(tokens: array[int], sizes: Sequence[int]) -> Iterator[tuple[str, int]]:
     """The text of `tokens` in pieces of `sizes` tokens, taken in turn and again from the beginning.
 
-    Returns pairs of a piece and its number of tokens; the pieces join to what `decode` gives. A character that takes
+    Yields pairs of a piece and its number of tokens; the pieces join to what `decode` gives. A character that takes
     several tokens stays in one piece, which then has more tokens than asked for.
     """
     decode_bytes = _tokenizer().decode_bytes
-    pieces: list[tuple[str, int]] = []
-    start, end, turn, most = 0, 0, 0, len(tokens)
+    start, turn, most = 0, 0, len(tokens)
     while start < most:
         end = min(start + sizes[turn % len(sizes)], most)
         turn += 1
         while True:
             try:
-                piece = decode_bytes(tokens[start:end]).decode("utf-8")
+                piece = decode_bytes(tokens[start:end].tolist()).decode("utf-8")
                 break
             except UnicodeDecodeError:
                 if end == most:
                     piece = decode(tokens[start:end])
                     break
                 end += 1
-        pieces.append((piece, end - start))
+        yield piece, end - start
         start = end
-    return pieces

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+from array import array
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -65,6 +66,6 @@ def _seeded(request: dict[str, Any], seed: int) -> Seeded:
     return Seeded(seed_of(request, seed))
 
 
-def _sizes(tokens: list[int]) -> bytes:
+def _sizes(tokens: array[int]) -> bytes:
     """Sizes of deltas, in tokens; the beginning of an answer is always cut alike, however long it is."""
-    return hashlib.blake2b(str(tokens[:4]).encode()).digest().translate(_DELTA_TOKENS)
+    return hashlib.blake2b(tokens[:4].tobytes()).digest().translate(_DELTA_TOKENS)
