@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev serve test test-fast test-long lint bench docs requirements clean
+.PHONY: help install install-dev serve test test-fast test-long lint bench docs surface requirements clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/.installed: pyproject.toml requirements/base.txt requirements/build.txt
 	@$(PYTHON) -c 'import sys; sys.exit("Understudy needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which with: make PYTHON=python3.12 ...") if sys.version_info < (3, 11) else None'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt -r requirements/base.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
@@ -51,10 +51,14 @@ bench: install-dev ## Measure speed and memory; ratios against a bare echo serve
 docs: install-dev ## Write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate
 
+surface: install-dev ## Compare the newest official SDK with what is served, and print what is new
+	$(BIN)/python -m surface.newest
+
 requirements: ## Lock what is installed, with hashes (needs uv)
 	uv pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/base.txt
 	uv pip compile --group build --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/build.txt
 	uv pip compile --group dev -c requirements/base.txt -c requirements/build.txt --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/dev.txt
+	uv pip compile --group sdk-suite -c requirements/dev.txt --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/clients-sdk-suite.txt
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache .hypothesis tests/clients/node/node_modules

@@ -56,7 +56,7 @@ class HttpSettings(Room):
     write_timeout: float = Field(
         default=60.0,
         gt=0,
-        description="Seconds in which a client reads nothing of a waiting answer before it is cut off.",
+        description="Seconds a client gets to take what waits for it before it is cut off.",
     )
     keep_alive_timeout: float = Field(default=75.0, gt=0, description="Seconds an idle connection is kept open.")
     max_body_bytes: int = Field(
@@ -95,7 +95,7 @@ class ModelsSettings(Room):
 class SimulatorSettings(Room):
     """The built-in engine. All speeds are 0 by default: it answers as fast as it can."""
 
-    seed: int = Field(default=0, description="Mixed with each request: another seed, other answers.")
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63, description="Another seed gives other answers.")
     time_to_first_token: float = Field(default=0.0, ge=0, le=600, description="Seconds before the first token.")
     tokens_per_second: float = Field(default=0.0, ge=0, description="Speed of the answer; 0 is no limit.")
     jitter: float = Field(default=0.0, ge=0, le=1, description="Share by which each wait varies, 0 to 1; seeded.")

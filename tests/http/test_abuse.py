@@ -22,6 +22,8 @@ from servers import RunningServer, ServerFailed, ServerStarter
 
 MEGABYTE = 1024 * 1024
 
+_LONG_ANSWER = [{"role": "user", "content": "Write 1500 words about the sea."}]
+
 
 def resident_memory(server: RunningServer) -> int:
     return psutil.Process(server.pid).memory_info().rss
@@ -249,7 +251,7 @@ def test_abuse_34_pathological_json_is_refused_fast(server: RunningServer, name:
         assert answer.status == 400, answer.body[:300]
         assert answer.error()["type"] == "invalid_request_error"
     assert len(answer.body) < 20_000
-    assert took < 5, f"{took:.1f} s"
+    assert took < 10, f"{took:.1f} s"
     assert post(server, MESSAGE_BYTES).status == 200
 
 
@@ -263,6 +265,33 @@ def test_abuse_34_of_duplicate_keys_the_last_wins(server: RunningServer) -> None
 def test_abuse_34_a_nul_escaped_in_text_is_only_text(server: RunningServer) -> None:
     body = json.dumps({**MESSAGE, "messages": [{"role": "user", "content": "a\x00b"}]}).encode()
     assert post(server, body).status == 200
+
+
+@pytest.mark.parametrize("members", [1_000, 200_000])
+def test_abuse_33_a_gzip_body_of_very_many_members_costs_little(server: RunningServer, members: int) -> None:
+    body = gzip.compress(MESSAGE_BYTES) + gzip.compress(b"") * (members - 1)
+    began = time.monotonic()
+    answer = post(server, body, b"content-encoding: gzip")
+    assert answer.status == (200 if members == 1_000 else 400)
+    assert time.monotonic() - began < 3
+
+
+def test_abuse_34_a_text_of_opened_notes_is_read_in_linear_time(server: RunningServer) -> None:
+    hostile = "<system-reminder>" * 100_000 + "</" + "".join(f"<ide_{'a' * (n % 40)}>" for n in range(50_000))
+    began = time.monotonic()
+    answer = post(server, json.dumps({**MESSAGE, "messages": [{"role": "user", "content": hostile}]}).encode())
+    assert answer.status in {200, 400}
+    assert time.monotonic() - began < 5
+
+
+def test_abuse_43_thousands_of_stop_sequences_cost_little(server: RunningServer) -> None:
+    sequences = [f"q{number:x}z" for number in range(8_000)] + ["x" * length for length in range(2, 190)]
+    request = {**MESSAGE, "max_tokens": 4_000, "stop_sequences": sequences, "messages": _LONG_ANSWER}
+    began = time.monotonic()
+    answer = post(server, json.dumps(request).encode())
+    assert answer.status == 200
+    assert json.loads(answer.body)["stop_reason"] == "end_turn"
+    assert time.monotonic() - began < 5
 
 
 # --- 35: slowness ---
@@ -398,7 +427,61 @@ def test_abuse_35_a_client_that_never_reads_its_stream_is_cut_off_and_others_are
         connection.close()
 
 
+def test_abuse_35_stray_bytes_and_early_answers_leave_no_connection_without_a_timer(impatient: RunningServer) -> None:
+    early = head(impatient, b"content-length: 400").replace(impatient.api_key.encode(), b"nope") + b"x" * 100
+    for opening, rest in ((early, b"x" * 300), (head(impatient, b"content-length: 0"), b"\r\n")):
+        with connect(impatient) as connection:
+            connection.sendall(opening)
+            assert read_answer(connection).status in {400, 401}
+            connection.sendall(rest)
+            began = time.monotonic()
+            assert connection.recv(1) == b""
+        assert time.monotonic() - began < 5
+
+
+def test_abuse_35_a_stray_line_break_does_not_cut_the_stream_before_it(serve: ServerStarter) -> None:
+    server = serve(env={"UNDERSTUDY_HTTP_HEADER_TIMEOUT": "0.5", "UNDERSTUDY_SIMULATOR_TOKENS_PER_SECOND": "10"})
+    body = json.dumps({**MESSAGE, "stream": True, "max_tokens": 20, "messages": _LONG_ANSWER}).encode()
+    with connect(server) as connection:
+        connection.sendall(head(server, b"content-length: %d" % len(body)) + body)
+        connection.recv(10)
+        connection.sendall(b"\r\n")
+        received = b""
+        while b"message_stop" not in received:
+            piece = connection.recv(65536)
+            assert piece, "cut"
+            received += piece
+
+
 # --- 36: headers ---
+
+
+def test_abuse_36_trailers_are_no_headers_and_are_bounded(server: RunningServer) -> None:
+    opening = head(server, b"transfer-encoding: chunked").replace(b"x-api-key", b"x-no-key")
+    chunk = b"%x\r\n%s\r\n0\r\n" % (len(MESSAGE_BYTES), MESSAGE_BYTES)
+    smuggled = exchange(server, opening + chunk + b"x-api-key: " + server.api_key.encode() + b"\r\n\r\n")
+    assert smuggled.status == 401
+    with connect(server) as connection:
+        connection.sendall(head(server, b"transfer-encoding: chunked") + chunk)
+        try:
+            for number in range(20_000):
+                connection.sendall(b"a%d: b\r\n" % number)
+        except OSError:
+            pass
+        assert read_answer(connection).status in {0, 200, 431}
+    assert post(server, MESSAGE_BYTES).status == 200
+
+
+def test_abuse_36_a_pipelined_head_is_bounded_too(server: RunningServer) -> None:
+    first = head(server, b"content-length: %d" % len(MESSAGE_BYTES)) + MESSAGE_BYTES
+    second = head(server, b"x-big: " + b"a" * 90_000, b"content-length: 0")
+    with connect(server) as connection:
+        connection.sendall(first + second)
+        answers = b""
+        while piece := connection.recv(65536):
+            answers += piece
+    assert answers.count(b"HTTP/1.1 200") <= 1
+    assert b"HTTP/1.1 400" not in answers, "the second request was taken"
 
 
 def test_abuse_36_headers_of_100_kb_are_refused(server: RunningServer) -> None:

@@ -79,7 +79,7 @@ def test_10_every_method_of_every_path_ends_properly_on_a_connection_that_goes_o
 
 def test_13_no_route_takes_an_id_of_an_object_yet(server: RunningServer) -> None:
     """The first such route brings the test that an id of another workspace answers as a random one does."""
-    for path in ("/v1/models/x", "/v1/files/file_x", "/v1/messages/batches/msgbatch_x", "/v1/skills/skill_x"):
+    for path in ("/v1/files/file_x", "/v1/messages/batches/msgbatch_x", "/v1/skills/skill_x"):
         answer = exchange(server, head(server, method=b"GET", path=path.encode()))
         assert (answer.status, answer.error()["message"]) == (404, "Not found")
 
@@ -199,17 +199,45 @@ def test_15_when_the_client_goes_the_engine_stops_and_what_was_produced_is_recor
             assert abs((row["output_tokens"] or 0) - expected) <= 15, row
 
 
-def test_15_a_disconnect_is_noticed_while_the_first_token_is_awaited(serve: ServerStarter) -> None:
+@pytest.mark.parametrize("padding", [0, 100_000, 3_000_000], ids=["small", "100 KB", "3 MB"])
+def test_15_a_disconnect_is_noticed_while_the_first_token_is_awaited(serve: ServerStarter, padding: int) -> None:
     server = serve(env={"UNDERSTUDY_SIMULATOR_TIME_TO_FIRST_TOKEN": "30"})
-    body = json.dumps({**_LONG, "stream": True}).encode()
+    body = json.dumps({**_LONG, "stream": True}).encode() + b" " * padding
     with connect(server) as connection:
         connection.sendall(head(server, b"content-length: %d" % len(body)) + body)
-        time.sleep(0.3)
+        time.sleep(0.5)
+        assert _active_requests(server) == 1
     closed = time.monotonic()
     while _active_requests(server) > 0:
         assert time.monotonic() - closed < 2
         time.sleep(0.005)
     assert time.monotonic() - closed < 0.25
+
+
+def test_15_when_a_client_with_pipelined_requests_goes_the_one_that_is_answered_stops(serve: ServerStarter) -> None:
+    server = serve(env={"UNDERSTUDY_SIMULATOR_TOKENS_PER_SECOND": "20"})
+    body = json.dumps({**_LONG, "stream": True}).encode()
+    with connect(server) as connection:
+        connection.sendall((head(server, b"content-length: %d" % len(body)) + body) * 2)
+        connection.recv(100)
+        time.sleep(0.3)
+    time.sleep(0.8)
+    assert _active_requests(server) == 0
+    (row,) = _last_rows(server, 5)
+    assert row["disconnected"] and row["error_type"] is None
+
+
+def test_an_http_1_0_client_gets_a_stream_without_chunks(server: RunningServer) -> None:
+    body = json.dumps({**MESSAGE, "stream": True}).encode()
+    request = head(server, b"content-length: %d" % len(body)).replace(b"HTTP/1.1", b"HTTP/1.0") + body
+    with connect(server) as connection:
+        connection.sendall(request)
+        received = b""
+        while piece := connection.recv(65536):
+            received += piece
+    top, _, events = received.partition(b"\r\n\r\n")
+    assert b"transfer-encoding" not in top.lower()
+    check_stream(parse_sse(events))
 
 
 # --- 16: determinism over restarts ---

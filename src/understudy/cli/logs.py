@@ -43,5 +43,7 @@ def configure_logging(settings: LoggingSettings) -> None:
     level = settings.level.upper()
     root.setLevel(level)
     # Libraries' news of every step is for debugging them.
-    for name in ("uvicorn", "uvicorn.error", "asyncio", "sqlalchemy", "alembic", "aiosqlite"):
+    for name in ("uvicorn", "uvicorn.error", "asyncio", "sqlalchemy", "alembic"):
         logging.getLogger(name).setLevel("WARNING" if level == "INFO" else level)
+    # Its news hold the values that are written, hints of keys among them.
+    logging.getLogger("aiosqlite").setLevel("WARNING")

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
-import signal
 import socket
 import ssl
 import sys
-import threading
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import uvicorn
+from prometheus_client import multiprocess
 from uvicorn.supervisors import Multiprocess
 
 from understudy import __version__
@@ -53,8 +53,7 @@ async def _prepare(settings: Settings, *, ready_file: bool, fresh_key: bool) -> 
     foundations = await open_foundations(settings)
     try:
         organizations = foundations.organizations
-        first_start = await organizations.count_keys() == 0
-        if first_start and not is_loopback(settings.server.host):
+        if await organizations.count_keys() == 0 and not is_loopback(settings.server.host):
             raise SettingsError(
                 f"Refusing to listen on {settings.server.host} while no key exists. Make one with "
                 "`understudy keys create` (with the same --data-dir), or start once on 127.0.0.1."
@@ -62,7 +61,7 @@ async def _prepare(settings: Settings, *, ready_file: bool, fresh_key: bool) -> 
         if ready_file:
             api = await organizations.replace_key(READY_FILE_KEY, "api")
             admin = await organizations.replace_key(READY_FILE_KEY, "admin")
-        elif first_start:
+        elif not await organizations.list_keys():
             api = await organizations.create_key("default", "api")
             admin = await organizations.create_key("default", "admin")
         elif fresh_key:
@@ -143,12 +142,21 @@ def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
 
 def _write_ready_file(path: Path, url: str, keys: MintedKeys) -> None:
     content = {"url": url, "api_key": keys.api_key, "admin_key": keys.admin_key, "pid": os.getpid()}
-    # Whole or not at all: whoever waits for the file may read it at once.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # Whole or not at all: whoever waits for the file may read it at once. The temporary name cannot be guessed, so that
+    # nobody has put a file or a link of his own there.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
     with os.fdopen(descriptor, "wb") as file:
         file.write(orjson.dumps(content) + b"\n")
-    temporary.replace(path)
+    Path(temporary).replace(path)
+
+
+def _remove_ready_file(path: Path) -> None:
+    """Remove it unless another server has written its own there."""
+    try:
+        if orjson.loads(path.read_bytes())["pid"] == os.getpid():
+            path.unlink()
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError):
+        pass
 
 
 class _Server(uvicorn.Server):
@@ -162,6 +170,21 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            # uvicorn leaves this out when it is told twice to stop, but rows are waiting to be written.
+            await self.lifespan.shutdown()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        with super().capture_signals():
+            try:
+                yield
+            finally:
+                # uvicorn would raise them once more at the end; by then the server has done what they ask.
+                self._captured_signals.clear()
+
 
 def _uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     server = settings.server
@@ -174,7 +197,7 @@ def _uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=int(settings.http.keep_alive_timeout),
+        timeout_keep_alive=settings.http.keep_alive_timeout,  # type: ignore[arg-type]
         timeout_graceful_shutdown=server.drain_timeout,  # type: ignore[arg-type]
         ssl_certfile=server.tls_cert,
         ssl_keyfile=server.tls_key,
@@ -183,39 +206,38 @@ def _uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config
     )
 
 
-def _already_stopped(_number: int, _frame: object) -> None:
-    pass
+class _Supervisor(Multiprocess):
+    """Runs the workers. Says when all are ready, and keeps the metrics of those that died from being counted."""
 
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
+        super().__init__(config, sockets)
+        self._on_ready = on_ready
+        self._pids: set[int] = set()
+        self.were_ready = False
 
-def _watch_workers(supervisor: Multiprocess, workers: int, tell: Callable[[], None]) -> None:
-    """Say when all workers are ready; then keep the metrics of those that die from being counted as alive."""
-    from prometheus_client import multiprocess
-
-    while not supervisor.should_exit.is_set():
-        if len(supervisor.processes) == workers and all(process.is_ready() for process in supervisor.processes):
-            tell()
-            break
-        time.sleep(0.05)
-    known: set[int] = set()
-    while not supervisor.should_exit.is_set():
-        living = {process.pid for process in supervisor.processes if process.pid is not None}
-        for pid in known - living:
+    def keep_subprocess_alive(self) -> None:
+        super().keep_subprocess_alive()
+        living = {process.pid for process in self.processes if process.pid is not None}
+        for pid in self._pids - living:
             multiprocess.mark_process_dead(pid)  # pyright: ignore[reportUnknownMemberType]
-        known = living
-        time.sleep(1.0)
+        self._pids = living
+        if not self.were_ready and not self.should_exit.is_set() and all(one.is_ready() for one in self.processes):
+            self.were_ready = True
+            self._on_ready()
 
 
 def _run_workers(
     config: Path | None, flags: Flags, settings: Settings, bound: socket.socket, tell: Callable[[], None]
-) -> None:
+) -> bool:
+    """Returns whether they ever were ready."""
     with hand_over(config, flags, settings):
-        supervisor = Multiprocess(
+        supervisor = _Supervisor(
             _uvicorn_config("understudy.cli.worker:create", settings, factory=True, workers=settings.server.workers),
-            sockets=[bound],
+            [bound],
+            tell,
         )
-
-        threading.Thread(target=_watch_workers, args=(supervisor, settings.server.workers, tell), daemon=True).start()
         supervisor.run()
+    return supervisor.were_ready
 
 
 def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fresh_key: bool) -> None:
@@ -239,17 +261,15 @@ def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fr
         if ready_file is not None:
             _write_ready_file(ready_file, url, keys)
 
-    # uvicorn raises the signal once more when it is done; by then it has done its work.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _already_stopped)
     try:
         if settings.server.workers > 1:
-            _run_workers(config, flags, settings, bound, tell)
+            served = _run_workers(config, flags, settings, bound, tell)
         else:
             server = _Server(_uvicorn_config(create_from(settings), settings), tell)
             server.run([bound])
-            if not server.started:
-                sys.exit(1)
+            served = server.started
+        if not served:
+            sys.exit(1)
     finally:
         if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+            _remove_ready_file(ready_file)

@@ -28,8 +28,10 @@ def create_from(settings: Settings) -> Envelope:
     from understudy.app import create_app
     from understudy.http.protocol import BoundedHttpProtocol
 
+    app = create_app(settings)
     BoundedHttpProtocol.bounds = settings.http
-    return create_app(settings)
+    BoundedHttpProtocol.request_log = app.request_log
+    return app
 
 
 @contextmanager

@@ -82,4 +82,6 @@ async def read_json_body(exchange: Exchange, limit: int) -> bytes:
         body = await decode_body(body, coding, limit)
     if charset != "utf-8":
         body = body.decode(charset).encode()
+        if len(body) > limit:
+            raise _too_large(limit)
     return body

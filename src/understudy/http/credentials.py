@@ -11,6 +11,10 @@ from understudy.wire.errors import AuthenticationError
 # Both texts were observed (2026-08-19 and 2026-09-02); the first belongs to x-api-key, the second to Bearer.
 _BAD_KEY = "invalid x-api-key"
 _BAD_BEARER = "API key is invalid."
+# Of a token that is no API key (2026-08-26), and of an OAuth token without the beta that it needs (2026-04-17).
+_NOT_A_KEY = "Invalid bearer token"
+_NO_OAUTH = "OAuth authentication is currently not supported."
+_OAUTH_TOKEN, _OAUTH_BETA = b"sk-ant-oat", b"oauth-2025-04-20"
 # No recording shows a request without any credential; this is what the service's clients report.
 _NO_KEY = "x-api-key header is required"
 
@@ -26,16 +30,21 @@ async def authenticate(exchange: Exchange, authenticator: Authenticator) -> Prin
             bearer = value.strip()
         elif key is None:
             raise AuthenticationError(_BAD_BEARER)
-    if key is None:
-        if bearer is None:
-            raise AuthenticationError(_NO_KEY)
-        principal = await authenticator.authenticate(bearer.decode("latin-1"))
-        if principal is None:
-            raise AuthenticationError(_BAD_BEARER)
-        return principal
+    given = bearer if key is None else key
+    if given is None:
+        raise AuthenticationError(_NO_KEY)
     # Two credentials are one caller or none: a proxy that adds its own must not lend it out.
-    alike = bearer is None or compare_digest(key, bearer)
-    principal = await authenticator.authenticate(key.decode("latin-1"))
-    if principal is None or not alike:
-        raise AuthenticationError(_BAD_KEY)
+    alike = key is None or bearer is None or compare_digest(key, bearer)
+    principal = await authenticator.authenticate(given.decode("latin-1"))
+    # An admin key is no key for inference, and is answered as any other bad key is.
+    if principal is None or principal.kind != "api" or not alike:
+        raise AuthenticationError(_BAD_KEY) if key is not None else _bad_bearer(exchange, given)
     return principal
+
+
+def _bad_bearer(exchange: Exchange, token: bytes) -> AuthenticationError:
+    if token.startswith(_OAUTH_TOKEN) and _OAUTH_BETA not in exchange.headers.get(b"anthropic-beta", b""):
+        return AuthenticationError(_NO_OAUTH)
+    if token and (not token.startswith(b"sk-") or token.startswith(_OAUTH_TOKEN)):
+        return AuthenticationError(_NOT_A_KEY, details={"error_visibility": "user_facing"})
+    return AuthenticationError(_BAD_BEARER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Router
+from starlette.routing import BaseRoute, Router, compile_path
 
 from understudy.http.body import ClientGoneError
 from understudy.http.cors import answer_preflight, check_origin, is_preflight
@@ -22,7 +23,6 @@ from understudy.http.record import RequestLog
 from understudy.http.versions import read_betas, read_version
 from understudy.wire.errors import (
     ApiError,
-    AuthenticationError,
     InternalError,
     MethodNotAllowedError,
     NotFoundError,
@@ -51,9 +51,16 @@ CLIENT_CLOSED_REQUEST = 499
 _CLOSING = (RequestTimeoutError,)
 
 
+_Methods: TypeAlias = dict[str, Endpoint]
+
+
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """An endpoint of the API itself: the caller is known, and the version and betas are read, before it is asked."""
+    """An endpoint of the API itself: the caller is known, and the version and betas are read, before it is asked.
+
+    `path` may hold parameters as Starlette writes them (`{model_id}`, `{model_id:path}`); the endpoint finds them in
+    `exchange.path_params`. A GET endpoint answers HEAD too.
+    """
 
     path: str
     method: str
@@ -61,7 +68,11 @@ class ApiRoute:
 
 
 class Envelope:
-    """ASGI application. `api_routes` are matched by exact path; all other paths go to Starlette's router."""
+    """ASGI application.
+
+    `api_routes` are looked up by their exact path, which is all that the busiest of them cost. Then those with
+    parameters are tried in order. All other paths go to Starlette's router.
+    """
 
     def __init__(
         self,
@@ -73,12 +84,23 @@ class Envelope:
         start: Lifespan,
         stop: Lifespan,
     ) -> None:
-        self._api: dict[str, dict[str, Endpoint]] = {}
+        # For those who compare them with the real service's.
+        self.routes = tuple((route.method, route.path) for route in api_routes)
+        methods_of: dict[str, _Methods] = {}
         for route in api_routes:
-            self._api.setdefault(route.path, {})[route.method] = route.endpoint
+            methods = methods_of.setdefault(route.path, {})
+            methods[route.method] = route.endpoint
+            if route.method == "GET":
+                methods.setdefault("HEAD", route.endpoint)
+        self._exact = {path: methods for path, methods in methods_of.items() if "{" not in path}
+        self._patterns: list[tuple[re.Pattern[str], _Methods]] = []
+        for path, methods in methods_of.items():
+            if path not in self._exact:
+                pattern, _, _ = compile_path(path)
+                self._patterns.append((pattern, methods))
         self._router = Router(other_routes, redirect_slashes=False)
         self._authenticator = authenticator
-        self._request_log = request_log
+        self.request_log = request_log
         self._start = start
         self._stop = stop
         self._open = 0
@@ -115,7 +137,7 @@ class Envelope:
         if agent is not None:
             record.user_agent = agent[:200].decode("latin-1")
         self._open += 1
-        self._request_log.begin()
+        self.request_log.begin()
         try:
             await self._answer(exchange)
         except ApiError as error:
@@ -137,7 +159,7 @@ class Envelope:
             scope.pop(RESPOND, None)
             scope.pop(EXCHANGE, None)
             record.duration = exchange.elapsed()
-            self._request_log.record(record)
+            self.request_log.record(record)
 
     async def _refuse(self, exchange: Exchange, error: ApiError) -> None:
         if not exchange.started:
@@ -147,7 +169,7 @@ class Envelope:
 
     async def _answer(self, exchange: Exchange) -> None:
         scope = exchange.scope
-        methods = self._api.get(scope["path"])
+        methods = self._exact.get(scope["path"]) or self._match(exchange)
         if methods is None:
             await self._answer_elsewhere(exchange)
             return
@@ -163,12 +185,17 @@ class Envelope:
         record.organization_id = principal.organization_id
         record.workspace_id = principal.workspace_id
         record.api_key_id = principal.api_key_id
-        if principal.kind != "api":
-            # As the real service answers an admin key here: it is no key for inference.
-            raise AuthenticationError("invalid x-api-key")
         read_version(exchange)
         read_betas(exchange)
         await endpoint(exchange)
+
+    def _match(self, exchange: Exchange) -> _Methods | None:
+        for pattern, methods in self._patterns:
+            found = pattern.match(exchange.scope["path"])
+            if found is not None:
+                exchange.path_params = found.groupdict()
+                return methods
+        return None
 
     async def _answer_elsewhere(self, exchange: Exchange) -> None:
         scope = exchange.scope

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _EXPOSED = (
     b"request-id, anthropic-organization-id, anthropic-workspace-id, retry-after, x-should-retry, understudy-engine"
 )
+
+_NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def fold_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
@@ -48,6 +51,7 @@ class Exchange:
         "cors",
         "disconnected",
         "headers",
+        "path_params",
         "principal",
         "record",
         "request_id",
@@ -66,6 +70,7 @@ class Exchange:
         self.principal: Principal | None = None
         self.version: str = ""
         self.betas: tuple[str, ...] = ()
+        self.path_params: Mapping[str, str] = _NO_PARAMS
         self.cors = False
         self.started = False
         self.disconnected = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from enum import Enum
 from functools import partial
 from typing import Any, ClassVar, Final, cast
 
@@ -17,6 +19,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from understudy.http.record import RequestLog, RequestRecord
 from understudy.settings import HttpSettings
 from understudy.wire.errors import (
     ApiError,
@@ -61,10 +64,29 @@ def _decline_h2c(data: bytes) -> bytes:
     return _H2C_LINE.sub(b"", head + b"\r\n")[:-2] + end + rest if end else data
 
 
+class _UntilClosed(int):
+    """The length of an HTTP/1.0 answer that ends with its connection: never exceeded, and never missing."""
+
+    def __sub__(self, other: int) -> _UntilClosed:
+        return self
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
+class _Phase(Enum):
+    IDLE = "between two requests"
+    HEAD = "in a request's line and headers"
+    BODY = "behind the headers, until the request's end"
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with limits. uvicorn makes one for each connection; `bounds` is set once for the process."""
+    """HTTP/1.1 with limits. uvicorn makes one for each connection; the class variables are set once for the process."""
 
     bounds: ClassVar[HttpSettings] = HttpSettings()
+    request_log: ClassVar[RequestLog | None] = None
 
     def __init__(
         self,
@@ -75,12 +97,19 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._refused = False
+        # The request that is being answered, and by which task; `self.cycle` is the newest that was read.
+        self._answering: RequestResponseCycle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._phase = _Phase.IDLE
         self._discarding = False
-        self._in_head = True
+        # Bytes of the head at hand; not exact when it began in the same read as its predecessor ended.
         self._head_bytes = 0
+        self._head_is_exact = True
+        self._read_bytes = 0
+        # Bytes of the body at hand, and those of them, at the end, that were chunk framing or trailers.
         self._body_bytes = 0
-        # Since when the phase at hand (head or body) is incomplete, and when its newest bytes came.
+        self._framing_bytes = 0
+        # Since when the phase at hand is incomplete, and when its newest bytes came.
         self._waiting_since = 0.0
         self._newest_byte = 0.0
         self._progress_timer: asyncio.TimerHandle | None = None
@@ -94,14 +123,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         # As uvicorn does, but the task is kept: it is cancelled when the client goes.
-        cast("dict[str, Any]", cycle.scope)[RESPOND] = partial(self._respond, cycle)
+        scope = cast("dict[str, Any]", cycle.scope)
+        scope[RESPOND] = partial(self._respond, cycle)
+        if scope["http_version"] == "1.0":
+            # Chunks are not for HTTP/1.0 (RFC 9112 §6.1). An answer that names its length overrides this.
+            cycle.chunked_encoding = None if scope["method"] == "HEAD" else False
+            cycle.expected_content_length = _UntilClosed(1 << 62)
+        self._answering = cycle
         self._task = task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._task is not None and not self.cycle.response_complete:
-            cast("dict[str, Any]", self.cycle.scope)[CLIENT_GONE] = True
+        cycle = self._answering
+        if cycle is not None and self._task is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cast("dict[str, Any]", cycle.scope)[CLIENT_GONE] = True
             self._task.cancel()
         for timer in (self._progress_timer, self._write_timer):
             if timer is not None:
@@ -113,46 +150,75 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        if self._in_head:
+        self._read_bytes = len(data)
+        if self._phase is _Phase.HEAD:
             self._head_bytes += len(data)
-            if data.find(b"h2c", 0, _H2C_WITHIN) > 0:
-                data = _decline_h2c(data)
+        elif self._phase is _Phase.BODY:
+            self._body_bytes += len(data)
+            self._framing_bytes += len(data)
+        elif data.find(b"h2c", 0, _H2C_WITHIN) > 0:
+            data = _decline_h2c(data)
         super().data_received(data)
         if self._refused:
             return
-        if self._in_head:
+        if self._phase is _Phase.IDLE:
+            self._keep_alive()
+        elif self._phase is _Phase.HEAD:
             if self._head_bytes > self.bounds.max_header_bytes:
                 self._refuse(HeaderFieldsTooLargeError())
-            elif self._head_bytes:
+            else:
                 self._watch_progress()
+        elif self._framing_bytes > self.bounds.max_header_bytes:
+            self._refuse(HeaderFieldsTooLargeError("Request trailer fields too large"))
         elif self.cycle.response_complete:
             self._discard()
         else:
-            self._body_bytes += len(data)
             self._watch_progress()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_is_exact = self._phase is _Phase.IDLE and self._read_bytes > 0
+        self._head_bytes = self._read_bytes if self._head_is_exact else 1
+        # What else begins in this read is not measured by its size.
+        self._read_bytes = 0
+        self._phase = _Phase.HEAD
+
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        self._body_bytes = 0
+        self._phase = _Phase.BODY
+        self._body_bytes = self._framing_bytes = 0
         self._stop_watching()
         # The count may hold bytes of the body that came in the same read, so it is only a reason to look closer.
-        if self._head_bytes > self.bounds.max_header_bytes:
+        if self._head_bytes > self.bounds.max_header_bytes or not self._head_is_exact:
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self.bounds.max_header_bytes:
                 self._refuse(HeaderFieldsTooLargeError())
                 return
         super().on_headers_complete()
+        # Trailer fields are read into the list at hand. They must not stand among the headers: nobody in front of us
+        # looks there for a credential (RFC 9110 §6.5.1).
+        self.headers = []
 
     def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._in_head = True
-        self._head_bytes = 0
+        self._phase = _Phase.IDLE
         self._stop_watching()
         if not self._refused:
             super().on_message_complete()
+            if not self.pipeline:
+                # A long body has paused reading; nobody would notice that the client goes.
+                self.flow.resume_reading()
+
+    def _keep_alive(self) -> None:
+        """Close the connection if nothing more comes, unless uvicorn sees to that when it has answered."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        if cycle is not None and cycle.response_complete and self.timeout_keep_alive_task is None:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def _discard(self) -> None:
         """The answer (a 413, a 401) came before the end of the body: read on, so that the client gets to read it.
@@ -165,7 +231,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._progress_timer = self.loop.call_later(_LINGER, self.transport.close)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """An offer to upgrade (h2c, say) is declined by answering in HTTP/1.1; that is no event."""
+        """An offer to upgrade is declined by answering in HTTP/1.1; that is no event."""
 
     # --- slowness ---
 
@@ -173,7 +239,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._newest_byte = self.loop.time()
         if self._progress_timer is None:
             self._waiting_since = self._newest_byte
-            timeout = self.bounds.header_timeout if self._in_head else self.bounds.body_timeout
+            in_body = self._phase is _Phase.BODY
+            timeout = self.bounds.body_timeout if in_body else self.bounds.header_timeout
             self._progress_timer = self.loop.call_later(timeout, self._check_progress)
 
     def _stop_watching(self) -> None:
@@ -186,17 +253,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._progress_timer = None
         if self._refused or self.transport.is_closing():
             return
-        if self._in_head:
-            if self._head_bytes:
-                self._refuse(RequestTimeoutError("Request headers were not received in time"))
-            else:
-                self.transport.close()
-            return
+        if self._phase is _Phase.BODY:
+            self._check_body()
+        elif self._answering is not None and not self._answering.response_complete:
+            # The next request comes slowly while this one is answered; there is time for both.
+            self._watch_progress()
+        elif self._phase is _Phase.HEAD:
+            self._refuse(RequestTimeoutError("Request headers were not received in time"))
+        elif self._answering is None:
+            self.transport.close()
+
+    def _check_body(self) -> None:
         now = self.loop.time()
         if self.flow.read_paused or self.cycle.waiting_for_100_continue:
             # The client waits for us.
-            self._newest_byte = now
-            self._waiting_since = now
+            self._newest_byte = self._waiting_since = now
         silent_until = self._newest_byte + self.bounds.body_timeout
         slow_until = self._waiting_since + self.bounds.body_timeout + self._body_bytes / _LEAST_BODY_RATE
         deadline = min(silent_until, slow_until)
@@ -260,13 +331,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Answer without the application and close. While an answer is being written, only close."""
         self._refused = True
         cycle = cast("RequestResponseCycle | None", self.cycle)
-        answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if cycle is not None and not cycle.response_started:
+        answering = self._answering is not None and not self._answering.response_complete
+        if cycle is not None and cycle is self._answering and not cycle.response_started:
             # The application waits for a body that will not come.
+            answering = False
             cycle.disconnected = True
             cycle.message_event.set()
+        request_id = new_id("req_")
+        self._record(error, request_id)
         if not answering and not self.transport.is_closing():
-            request_id = new_id("req_")
             body = orjson.dumps(error_body(error.type, error.message, request_id))
             self.transport.write(
                 b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nrequest-id: %s\r\n"
@@ -280,3 +353,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._progress_timer = self.loop.call_later(_LINGER, self.transport.close)
                 return
         self.transport.close()
+
+    def _record(self, error: ApiError, request_id: str) -> None:
+        if self.request_log is not None:
+            record = RequestRecord(request_id, time.time(), "-", "-", status=error.status, error_type=error.type)
+            self.request_log.begin()
+            self.request_log.record(record)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from understudy.http.exchange import Exchange
 from understudy.wire.errors import InvalidRequestError
-from understudy.wire.versions import VERSIONS, parse_betas, unknown_betas, unknown_betas_message
+from understudy.wire.versions import BETAS, VERSIONS, parse_betas, unknown_betas, unknown_betas_message
 
 
 def read_version(exchange: Exchange) -> None:
@@ -30,7 +30,10 @@ def read_betas(exchange: Exchange) -> None:
     header = exchange.header(b"anthropic-beta")
     if header is None:
         return
-    exchange.betas = parse_betas([header])
-    unknown = unknown_betas(exchange.betas)
-    if unknown and not (exchange.header(b"user-agent") or "").startswith("claude-cli/"):
-        raise InvalidRequestError(unknown_betas_message(unknown))
+    betas = parse_betas([header])
+    unknown = unknown_betas(betas)
+    if unknown:
+        if not (exchange.header(b"user-agent") or "").startswith("claude-cli/"):
+            raise InvalidRequestError(unknown_betas_message(unknown))
+        betas = tuple(beta for beta in betas if beta in BETAS)
+    exchange.betas = betas

@@ -178,7 +178,7 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
         results = " ".join(text.strip() for text in reading.tool_results)[:2_000].strip()
         return f"Here is the result: {results}" if results else "The tool returned nothing."
     told = _told(asked) or _counted(asked)
-    if told:
+    if told and told.strip():
         return told
     if len(asked) <= _SHORT:
         if _GREETING.match(asked):

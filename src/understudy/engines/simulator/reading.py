@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 # Clients wrap their own notes to the model in such tags; they are not what the person asked.
-_NOTE = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]+|command-[a-z]+)>.*?</\1>", re.DOTALL)
+_OPENING = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
+# Tags that are opened and never closed, after which a text is taken as it is: each costs a look at all of it.
+_MOST_UNCLOSED = 8
 
 
 @dataclass(slots=True, frozen=True)
@@ -45,7 +47,26 @@ def texts_of(content: Any) -> list[str]:
 
 
 def _without_notes(text: str) -> str:
-    return _NOTE.sub("", text).strip() if "</" in text else text.strip()
+    """`text` without the notes in it. The work is linear in its length."""
+    if "</" not in text:
+        return text.strip()
+    kept: list[str] = []
+    unclosed: set[str] = set()
+    place = 0
+    for opening in _OPENING.finditer(text):
+        closing = f"</{opening[1]}>"
+        if opening.start() < place or closing in unclosed:
+            continue
+        end = text.find(closing, opening.end())
+        if end >= 0:
+            kept.append(text[place : opening.start()])
+            place = end + len(closing)
+        else:
+            unclosed.add(closing)
+            if len(unclosed) == _MOST_UNCLOSED:
+                break
+    kept.append(text[place:])
+    return "".join(kept).strip()
 
 
 def _asked(content: Any) -> str:
