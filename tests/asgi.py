@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -16,7 +17,9 @@ from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.http.envelope import ApiRoute, Envelope
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
+from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
+from understudy.models.endpoints import ModelsEndpoints
 from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
 
 KEY = "sk-understudy-api-in-process"
@@ -28,6 +31,11 @@ HEADERS: dict[str, str] = {
     "anthropic-version": "2023-06-01",
     "content-type": "application/json",
 }
+
+
+def today() -> date:
+    """The catalog's own day, so that no test's outcome hangs on the calendar."""
+    return date(2026, 11, 22)
 
 
 class OneKey:
@@ -61,7 +69,7 @@ class Answer:
 
 
 class InProcess:
-    """The Messages API around an engine, called as an ASGI application."""
+    """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day."""
 
     def __init__(
         self,
@@ -70,10 +78,14 @@ class InProcess:
         http: HttpSettings | None = None,
         stream: StreamSettings | None = None,
         other_routes: Sequence[BaseRoute] = (),
+        names: Sequence[str] = (),
+        today: Callable[[], date] = today,
     ) -> None:
         self.records = Records()
-        routing = Routing(engine or SimulatorEngine(SimulatorSettings()))
+        routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
         endpoints = MessagesEndpoints(routing, http or HttpSettings(), stream or StreamSettings())
+        completions = CompletionsEndpoint(routing, http or HttpSettings())
+        models = ModelsEndpoints(routing, today)
 
         async def nothing() -> None:
             pass
@@ -82,6 +94,9 @@ class InProcess:
             api_routes=[
                 ApiRoute("/v1/messages", "POST", endpoints.create),
                 ApiRoute("/v1/messages/count_tokens", "POST", endpoints.count_tokens),
+                ApiRoute("/v1/models", "GET", models.list),
+                ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
+                ApiRoute("/v1/complete", "POST", completions.create),
             ],
             other_routes=list(other_routes),
             authenticator=OneKey(),

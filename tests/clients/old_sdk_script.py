@@ -62,6 +62,7 @@ def sync_calls(client: anthropic.Anthropic) -> dict[str, Any]:
     first = next(iter(half)).type
     half.close()
     wrong_key = client.with_options(api_key="not-a-key")
+    legacy: Any = client  # today's SDK, whose types are at hand here, has no completions any more
     too_large = [{"role": "user", "content": "x" * (33 * 1024 * 1024)}]
     return {
         "plain": summary(plain),
@@ -72,7 +73,9 @@ def sync_calls(client: anthropic.Anthropic) -> dict[str, Any]:
         "helper_text": helper_text,
         "max_tokens": summary(create(max_tokens=3)),
         "stop_sequence": summary(create(stop_sequences=["e"])),
-        "sampling": summary(create(temperature=0.5, top_p=0.9, top_k=40)),
+        "sampling": summary(create(temperature=0.5, top_k=40)),
+        "models": [model.model_dump(mode="json") for model in client.models.list(limit=5)],
+        "model": client.models.retrieve("claude-haiku-4-5").id,
         "half_closed": {"first": first, "after": summary(create())},
         "errors": {
             "no_messages": error_of(lambda: create(messages=[])),
@@ -80,6 +83,10 @@ def sync_calls(client: anthropic.Anthropic) -> dict[str, Any]:
             "wrong_key": error_of(lambda: wrong_key.messages.create(model=MODEL, max_tokens=16, messages=HELLO)),
             "unknown_model": error_of(lambda: create(model="no-such-model")),
             "too_large": error_of(lambda: create(messages=too_large)),
+            "no_such_model": error_of(lambda: client.models.retrieve("no-such-model")),
+            "completion": error_of(
+                lambda: legacy.completions.create(model=MODEL, prompt="Hello", max_tokens_to_sample=16)
+            ),
         },
     }
 

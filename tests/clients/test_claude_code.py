@@ -103,3 +103,12 @@ def test_it_reports_success_and_usage(claude: Path, server: RunningServer, tmp_p
     usage = result["usage"]
     assert usage["input_tokens"] + usage["cache_creation_input_tokens"] + usage["cache_read_input_tokens"] > 5_000
     assert usage["output_tokens"] > 0
+
+
+def test_it_discovers_the_models_of_a_gateway(claude: Path, server: RunningServer, tmp_path: Path) -> None:
+    """It asks `GET /v1/models?limit=1000` beside its work, and keeps those it can offer."""
+    variables = {"CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY": "1"}
+    check_text(ask(claude, server, tmp_path, "--model", "claude-sonnet-4-5", **variables))
+    (kept,) = tmp_path.rglob("gateway-models.json")
+    models = {model["id"]: model.get("display_name") for model in json.loads(kept.read_text())["models"]}
+    assert models["claude-opus-5-5"] == "Claude Opus 5.5"

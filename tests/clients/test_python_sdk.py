@@ -236,3 +236,49 @@ def test_a_stream_closed_half_way_stops_the_engine(serve: ServerStarter) -> None
     began = time.monotonic()
     assert slow.stop() == 0
     assert time.monotonic() - began < 5
+
+
+def test_the_models_page_by_page_are_all_models(client: Anthropic) -> None:
+    """The SDK turns the pages itself, `after_id` by `after_id`."""
+    page = client.models.list(limit=4)
+    assert (len(page.data), page.has_more, page.first_id, page.last_id) == (4, True, page.data[0].id, page.data[3].id)
+    ids = [model.id for model in page]
+    assert ids == [model.id for model in client.models.list(limit=1000)]
+    assert len(ids) == len(set(ids)) > 16
+    backward = client.models.list(limit=4, before_id=ids[-1])
+    assert [model.id for model in backward.data] == ids[-5:-1]
+    assert sorted([*(model.id for model in backward), ids[-1]]) == sorted(ids)
+
+
+async def test_the_models_are_listed_asynchronously(async_client: AsyncAnthropic) -> None:
+    retired = [model async for model in async_client.models.list(limit=3, lifecycle=["retired"])]
+    assert {model.lifecycle for model in retired} == {"retired"}
+    assert "claude-3-haiku-20240307" in {model.id for model in retired}
+
+
+def test_a_model_is_retrieved_by_its_alias(client: Anthropic) -> None:
+    model = client.models.retrieve("claude-haiku-4-5")
+    assert (model.id, model.type, model.lifecycle, model.line) == (
+        "claude-haiku-4-5-20251001",
+        "model",
+        "active",
+        "haiku",
+    )
+    assert model.created_at.year == 2025
+    assert model.capabilities is not None
+    assert (model.capabilities.thinking.types.enabled.supported, model.capabilities.effort.supported) == (True, False)
+    assert model.capabilities.server_tools.web_search.supported
+
+
+def test_a_model_of_the_beta_resource_names_its_fallbacks(client: Anthropic) -> None:
+    model = client.beta.models.retrieve("claude-opus-5", betas=["server-side-fallback-2026-07-01"])
+    assert model.allowed_fallback_models == ["claude-opus-4-8"]
+    assert model.id in [listed.id for listed in client.beta.models.list(limit=5)]
+
+
+def test_a_model_that_does_not_exist_is_not_found(client: Anthropic) -> None:
+    with pytest.raises(anthropic.NotFoundError, match="model: no-such-model") as caught:
+        client.models.retrieve("no-such-model")
+    check_error(caught.value, "not_found_error")
+    with pytest.raises(anthropic.BadRequestError, match="limit: Input should be less than or equal to 1000"):
+        client.models.list(limit=1001)

@@ -82,6 +82,8 @@ def test_a_stream_closed_half_way_leaves_the_server_well(answers: dict[str, Any]
         ("wrong_key", "AuthenticationError", 401, "authentication_error"),
         ("unknown_model", "NotFoundError", 404, "not_found_error"),
         ("too_large", "RequestTooLargeError", 413, "request_too_large"),
+        ("no_such_model", "NotFoundError", 404, "not_found_error"),
+        ("completion", "BadRequestError", 400, "invalid_request_error"),
     ],
 )
 def test_errors_raise_their_class(answers: dict[str, Any], case: str, name: str, status: int, error_type: str) -> None:
@@ -89,3 +91,10 @@ def test_errors_raise_their_class(answers: dict[str, Any], case: str, name: str,
     assert (error["class"], error["status"]) == (name, status)
     assert error["body"]["error"]["type"] == error_type
     assert error["body"]["request_id"] == error["request_id"]
+
+
+def test_models_are_listed_over_pages_and_retrieved_by_alias(answers: dict[str, Any]) -> None:
+    models = answers["sync"]["models"]
+    assert len({model["id"] for model in models}) == len(models) > 16
+    assert all(model["capabilities"]["batch"]["supported"] for model in models)
+    assert answers["sync"]["model"] == "claude-haiku-4-5-20251001"

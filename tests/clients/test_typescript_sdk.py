@@ -66,6 +66,13 @@ def test_a_stream_closed_half_way_leaves_the_server_well(answers: dict[str, Any]
     check_message(answers["half_closed"]["after"])
 
 
+def test_models_are_listed_over_pages_and_retrieved_by_alias(answers: dict[str, Any]) -> None:
+    ids = answers["models"]["ids"]
+    assert len(set(ids)) == len(ids) > 16
+    model = answers["models"]["retrieved"]
+    assert (model["id"], model["lifecycle"], model["line"]) == ("claude-haiku-4-5-20251001", "active", "haiku")
+
+
 @pytest.mark.parametrize(
     ("case", "name", "status", "error_type"),
     [
@@ -74,6 +81,7 @@ def test_a_stream_closed_half_way_leaves_the_server_well(answers: dict[str, Any]
         ("wrong_key", "AuthenticationError", 401, "authentication_error"),
         ("unknown_model", "NotFoundError", 404, "not_found_error"),
         ("too_large", "ContentTooLargeError", 413, "request_too_large"),
+        ("no_such_model", "NotFoundError", 404, "not_found_error"),
     ],
 )
 def test_errors_raise_their_class(answers: dict[str, Any], case: str, name: str, status: int, error_type: str) -> None:

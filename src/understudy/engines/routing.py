@@ -9,6 +9,9 @@ from understudy.engines.catalog import Catalog, Model
 from understudy.engines.engine import Engine, EngineModel
 from understudy.wire.errors import NotFoundError
 
+# Characters of an unknown name that are repeated in the error.
+_LONGEST_NAME = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -25,6 +28,7 @@ class Routing:
 
     def __init__(self, engine: Engine, further_names: Iterable[str] = ()) -> None:
         catalog = Catalog(further_names)
+        self._models = catalog.models()
         self._routes: dict[str, Route] = {}
         for name in catalog.names():
             model = catalog.find(name)
@@ -40,8 +44,12 @@ class Routing:
         """The route of an id or alias. 404 in the API's words for any other name."""
         route = self._routes.get(name)
         if route is None:
-            raise NotFoundError(f"model: {name}")
+            raise NotFoundError(f"model: {name[:_LONGEST_NAME]}")
         return route
+
+    def models(self) -> tuple[Model, ...]:
+        """Each model once, newest first."""
+        return self._models
 
     def names(self) -> frozenset[str]:
         return frozenset(self._routes)

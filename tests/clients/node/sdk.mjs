@@ -77,6 +77,12 @@ async function halfClosed() {
   }
 }
 
+async function models() {
+  const ids = [];
+  for await (const listed of client.models.list({ limit: 5 })) ids.push(listed.id);
+  return { ids, retrieved: await client.models.retrieve('claude-haiku-4-5') };
+}
+
 const { data, response } = await create().withResponse();
 const wrongKey = new Anthropic({ baseURL: url, apiKey: 'not-a-key', maxRetries: 0 });
 
@@ -92,12 +98,14 @@ console.log(
     max_tokens: summary(await create({ max_tokens: 3 })),
     stop_sequence: summary(await create({ stop_sequences: ['e'] })),
     half_closed: await halfClosed(),
+    models: await models(),
     errors: {
       no_messages: await errorOf(() => create({ messages: [] })),
       unknown_field: await errorOf(() => create({ not_a_field: 1 })),
       wrong_key: await errorOf(() => create({}, wrongKey)),
       unknown_model: await errorOf(() => create({ model: 'no-such-model' })),
       too_large: await tooLarge(),
+      no_such_model: await errorOf(() => client.models.retrieve('no-such-model')),
     },
   }),
 );
