@@ -1,0 +1,130 @@
+"""Blocks beyond text and client tools: who may send them, media, citations, and server tools with their results."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from understudy.engines.catalog import Model
+
+from .found import WRONG_ROLE, Found
+from .media import check_image
+
+Block = dict[str, Any]
+
+RESULT_OF: Final = {
+    "web_search": "web_search_tool_result",
+    "web_fetch": "web_fetch_tool_result",
+    "code_execution": "code_execution_tool_result",
+    "bash_code_execution": "bash_code_execution_tool_result",
+    "text_editor_code_execution": "text_editor_code_execution_tool_result",
+    "tool_search_tool_regex": "tool_search_tool_result",
+    "tool_search_tool_bm25": "tool_search_tool_result",
+    "advisor": "advisor_tool_result",
+}
+"""The block that answers each server tool."""
+
+_RESULTS: Final = frozenset(RESULT_OF.values())
+
+# Observed for tool_use and tool_result, documented for search_result; the others by analogy [guess].
+_ASSISTANT_ONLY: Final = frozenset({"thinking", "redacted_thinking", "server_tool_use", *_RESULTS})
+_USER_ONLY: Final = frozenset({"search_result", "container_upload"})
+
+
+def wrong_role(found: Found, index: int, kind: str, role: str) -> None:
+    found.wrong_shape(WRONG_ROLE, f"messages.{index}: `{kind}` blocks can only be in `{role}` messages")
+
+
+def other_block(
+    found: Found,
+    block: Block,
+    kind: str,
+    role: str,
+    index: int,
+    place: int,
+    model: Model,
+    *,
+    documents_anywhere: bool,
+) -> None:
+    """A block of a message that is neither text nor a client tool's."""
+    if kind in _ASSISTANT_ONLY:
+        if role != "assistant":
+            wrong_role(found, index, kind, "assistant")
+    elif role != "user" and (kind in _USER_ONLY or (kind == "document" and not documents_anywhere)):
+        wrong_role(found, index, kind, "user")
+    if kind == "image":
+        check_image(found, f"messages.{index}.content.{place}.image", block["source"], model)
+    elif kind == "document":
+        _document(found, f"messages.{index}.content.{place}.document", block, model)
+    elif kind == "search_result":
+        _search_result(found, f"messages.{index}.content.{place}.search_result", block, documents_anywhere)
+    elif kind == "server_tool_use":
+        if found.server_uses is None or found.waiting is None:
+            found.server_uses, found.waiting = set(), {}
+        found.server_uses.add(block["id"])
+        found.waiting[block["id"]] = (index, block["name"])
+    elif kind in _RESULTS:
+        _server_result(found, block, kind, index, place)
+
+
+def _server_result(found: Found, block: Block, kind: str, index: int, place: int) -> None:
+    tool_id = block["tool_use_id"]
+    if found.waiting is None or found.server_uses is None or tool_id not in found.server_uses:
+        found.wrong_pairing(
+            f"messages.{index}.content.{place}: unexpected `tool_use_id` found in `{kind}` blocks: {tool_id}. Each "
+            f"`{kind}` block must have a corresponding `server_tool_use` block before it."
+        )
+        return
+    found.waiting.pop(tool_id, None)
+    if kind == "tool_search_tool_result":
+        for reference in block["content"].get("tool_references") or ():
+            _reference(found, reference)
+
+
+def nested_blocks(found: Found, path: str, blocks: list[Block], model: Model, *, cited_user_text: bool) -> None:
+    """What a tool answered with. `path` leads to the tool_result."""
+    for place, block in enumerate(blocks):
+        kind = block["type"]
+        if kind == "text":
+            if not block["text"]:
+                found.empty_text("messages", f"{path}.content.{place}.text", block.get("cache_control"))
+        elif kind == "image":
+            check_image(found, f"{path}.content.{place}.image", block["source"], model)
+        elif kind == "document":
+            _document(found, f"{path}.content.{place}.document", block, model)
+        elif kind == "search_result":
+            _search_result(found, f"{path}.content.{place}.search_result", block, cited_user_text)
+        elif kind == "tool_reference":
+            _reference(found, block)
+        if block.get("cache_control") is not None:
+            found.breakpoint(f"{path}.content.{place}", block["cache_control"])
+
+
+def _reference(found: Found, block: Block) -> None:
+    if found.references is None:
+        found.references = []
+    found.references.append(block["tool_name"])
+
+
+def _document(found: Found, path: str, block: Block, model: Model) -> None:
+    citations = block.get("citations")
+    found.documents += 1
+    found.documents_with_citations += bool(citations and citations.get("enabled"))
+    source = block["source"]
+    if source["type"] == "content" and isinstance(source["content"], list):
+        inner: list[Block] = source["content"]
+        for place, part in enumerate(inner):
+            if part["type"] == "image":
+                check_image(found, f"{path}.source.content.content.{place}.image", part["source"], model)
+            if part.get("cache_control") is not None:
+                found.breakpoint(f"{path}.source.content.content.{place}", part["cache_control"])
+
+
+def _search_result(found: Found, path: str, block: Block, cited_user_text: bool) -> None:
+    citations = block.get("citations")
+    found.results += 1
+    found.results_with_citations += bool(citations and citations.get("enabled"))
+    for place, part in enumerate(block["content"]):
+        if not cited_user_text and part.get("citations"):
+            found.wrong_block(f"{path}.content.{place}.citations: Extra inputs are not permitted")
+        if part.get("cache_control") is not None:
+            found.breakpoint(f"{path}.content.{place}", part["cache_control"])
