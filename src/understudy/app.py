@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from dataclasses import dataclass
 
@@ -12,7 +13,9 @@ from understudy.control.routes import control_routes
 from understudy.engines.routing import Routing
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.http.envelope import ApiRoute, Envelope
+from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
+from understudy.models.endpoints import ModelsEndpoints
 from understudy.organization.authenticator import KeyAuthenticator
 from understudy.organization.service import Organizations
 from understudy.settings import Settings, SettingsError
@@ -24,6 +27,9 @@ from understudy.usage.metrics import Metrics
 from understudy.usage.recorder import Recorder
 from understudy.wire.validation import validator
 from understudy.wire.versions import VERSIONS
+
+# Seconds in which the database must answer for the server to be ready.
+_READY_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,9 @@ def create_app(settings: Settings) -> Envelope:
     recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
     messages = MessagesEndpoints(routing, settings.http, settings.stream)
 
+    completions = CompletionsEndpoint(routing, settings.http)
+    models = ModelsEndpoints(routing)
+
     async def start() -> None:
         warm_up()
         for version in VERSIONS:
@@ -84,7 +93,7 @@ def create_app(settings: Settings) -> Envelope:
 
     async def ready() -> str | None:
         try:
-            async with db.connect() as connection:
+            async with asyncio.timeout(_READY_TIMEOUT), db.connect() as connection:
                 await connection.execute(text("SELECT 1"))
         except Exception:
             return "the database does not answer"
@@ -94,6 +103,10 @@ def create_app(settings: Settings) -> Envelope:
         api_routes=[
             ApiRoute("/v1/messages", "POST", messages.create),
             ApiRoute("/v1/messages/count_tokens", "POST", messages.count_tokens),
+            ApiRoute("/v1/models", "GET", models.list),
+            # Configured names may hold a slash.
+            ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
+            ApiRoute("/v1/complete", "POST", completions.create),
         ],
         other_routes=control_routes(metrics, ready),
         authenticator=authenticator,

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 from contextlib import aclosing
-from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from understudy.engines.routing import Routing
 from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
 from understudy.messages.counting import count_prompt
-from understudy.messages.rules import check_prompt_length, check_request
-from understudy.messages.streaming import send_stream
+from understudy.messages.rules import check_count_request, check_prompt_length, check_request
+from understudy.messages.stops import check_stop_sequences
+from understudy.messages.streaming import Encode, send_stream
 from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
-from understudy.wire.validation import parse_json, validator
+from understudy.wire.json_text import to_json
+from understudy.wire.sse import encode, padded_encoder
+from understudy.wire.validation import Validator, parse_json, validator
+from understudy.wire.versions import gating_betas
 
-# Finding a validator costs more than a small request's check, so it is remembered by the header as it was sent.
-_validator = lru_cache(maxsize=1024)(validator)
+_Endpoint = Literal["messages", "count_tokens"]
+
+# Bytes of a body between whose parsing, checking and counting others get a turn.
+_LARGE: Final = 256 * 1024
+
+# Combinations of betas whose validators are kept at hand. There are more than any client sends.
+_MOST_VALIDATORS: Final = 128
 
 
 class MessagesEndpoints:
@@ -25,6 +35,7 @@ class MessagesEndpoints:
         self._routing = routing
         self._http = http
         self._stream = stream
+        self._validators: dict[tuple[str, str, frozenset[str]], Validator] = {}
 
     def _mid_conversation_system(self, model: str) -> bool:
         route = self._routing.find(model)
@@ -36,18 +47,19 @@ class MessagesEndpoints:
         record = exchange.record
         route = self._routing.resolve(request["model"])
         record.model = route.model.id
-        check_request(request, route.model)
+        check_request(request, route.model, exchange.version, exchange.betas)
+        check_stop_sequences(request.get("stop_sequences") or [])
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
-            input_tokens = await count_prompt(request)
-            check_prompt_length(input_tokens, route.model)
+            input_tokens = await count_prompt(request, route.model)
+            check_prompt_length(input_tokens, request, route.model, exchange.betas)
             record.engine = route.target.engine
             record.upstream_model = route.target.upstream
             turn = Turn(request=request, route=route, input_tokens=input_tokens, betas=exchange.betas, record=record)
             headers = [(b"understudy-engine", route.header)]
             if streamed:
                 async with aclosing(stream_turn(turn)) as events:
-                    await send_stream(exchange, events, self._stream, headers)
+                    await send_stream(exchange, events, self._encoder(request), headers, self._stream.ping_interval)
             else:
                 message = await complete_turn(turn)
                 record.time_to_first_token = exchange.elapsed()
@@ -58,12 +70,36 @@ class MessagesEndpoints:
         request = await self._read(exchange, "count_tokens")
         route = self._routing.resolve(request["model"])
         exchange.record.model = route.model.id
+        check_count_request(request, route.model, exchange.version)
         async with DisconnectWatch(exchange):
-            input_tokens = await count_prompt(request)
+            input_tokens = await count_prompt(request, route.model)
             headers = [(b"understudy-engine", route.header)]
             await exchange.respond_json({"input_tokens": input_tokens}, headers=headers)
 
-    async def _read(self, exchange: Exchange, endpoint: Literal["messages", "count_tokens"]) -> dict[str, Any]:
-        body = parse_json(await read_json_body(exchange, self._http.max_body_bytes))
-        _validator(endpoint, exchange.version, exchange.betas).check(body, self._mid_conversation_system)
+    def _encoder(self, request: dict[str, Any]) -> Encode:
+        if not self._stream.padding:
+            return encode
+        return padded_encoder(hashlib.blake2b(to_json(request, sort_keys=True).encode(), digest_size=32).digest())
+
+    async def _read(self, exchange: Exchange, endpoint: _Endpoint) -> dict[str, Any]:
+        sent = await read_json_body(exchange, self._http.max_body_bytes)
+        body = parse_json(sent)
+        # Parsing and checking two megabytes take some 5 ms each, and several times that where they are small parts.
+        large = len(sent) > _LARGE
+        if large:
+            await asyncio.sleep(0)
+        (await self._validator(endpoint, exchange)).check(body, self._mid_conversation_system)
+        if large:
+            await asyncio.sleep(0)
         return cast("dict[str, Any]", body)
+
+    async def _validator(self, endpoint: _Endpoint, exchange: Exchange) -> Validator:
+        key = (endpoint, exchange.version, gating_betas(exchange.betas))
+        found = self._validators.get(key)
+        if found is None:
+            # Building one takes some 10 ms, in which other requests go on.
+            found = await asyncio.to_thread(validator, *key)
+            if len(self._validators) >= _MOST_VALIDATORS:
+                del self._validators[next(iter(self._validators))]
+            self._validators[key] = found
+        return found

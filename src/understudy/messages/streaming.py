@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import structlog
 
 from understudy.http.exchange import Exchange
 from understudy.messages.turn import Events
-from understudy.settings import StreamSettings
 from understudy.wire import sse
 from understudy.wire.errors import ApiError, InternalError, OverloadedError, error_body
 
 _log = structlog.stdlib.get_logger("understudy.messages")
+
+# Seconds for the last event of a stream that is cut.
+_LAST_WORD: Final = 1.0
 
 Encode = Callable[[Iterable[Mapping[str, Any]]], bytes]
 
@@ -49,25 +51,22 @@ class _Pinger:
             await asyncio.wait([self._ping])
 
 
-def _encoder(settings: StreamSettings, message_id: str) -> Encode:
-    if settings.padding:
-        return sse.padded_encoder(hashlib.blake2b(message_id.encode(), digest_size=32).digest())
-    return sse.encode
-
-
 async def send_stream(
     exchange: Exchange,
     events: AsyncGenerator[Events, None],
-    settings: StreamSettings,
+    encode: Encode,
     headers: list[tuple[bytes, bytes]],
+    ping_interval: float,
 ) -> None:
-    """Send all `events`. What fails before the first is raised; what fails later becomes the stream's last event."""
+    """Send all `events`, and a ping after `ping_interval` seconds of silence.
+
+    What fails before the first event is raised; what fails later becomes the stream's last event.
+    """
     first = await anext(events)
-    encode = _encoder(settings, first[0]["message"]["id"])
     await exchange.start(200, [*headers, (b"content-type", sse.CONTENT_TYPE), (b"cache-control", b"no-cache")])
     await exchange.write(encode(first), more=True)
     record = exchange.record
-    pinger = _Pinger(exchange, settings.ping_interval)
+    pinger = _Pinger(exchange, ping_interval)
     try:
         async for batch in events:
             if record.time_to_first_token is None:
@@ -85,8 +84,11 @@ async def send_stream(
     except asyncio.CancelledError:
         await pinger.stop()
         if not exchange.is_disconnected():
-            # The drain time is over. The client is told, and may try again elsewhere.
-            await _end_with(exchange, OverloadedError())
+            # The drain time is over. The client is told, and may try again elsewhere; one that does not read is not
+            # waited for.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_WORD):
+                    await _end_with(exchange, OverloadedError())
         raise
     except Exception:
         _log.exception("internal error in a stream", request_id=exchange.request_id)

@@ -43,7 +43,7 @@ def encode(events: Iterable[Mapping[str, Any]]) -> bytes:
 def padded_encoder(seed: bytes) -> Callable[[Iterable[Mapping[str, Any]]], bytes]:
     """An `encode` that hides lengths as the real service does: 0 to 14 spaces before the last brace, never in a ping.
 
-    In about 72 % of recorded events there is at least one space. Seeded, so that a run can be repeated.
+    In about 72 % of recorded events there is at least one space. The same seed pads the same events alike.
     """
     count = 0
 

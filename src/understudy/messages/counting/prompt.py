@@ -1,0 +1,287 @@
+"""Reading a request as a model would: its texts, and what the rest of it costs.
+
+Every text that a model reads is taken. What it does not read is not: ids, signatures, cache_control, encrypted
+contents, metadata, quotations in citations (they "do not count towards input tokens": citations.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any, Final, TypeAlias, cast
+
+from understudy.documents.pdf import scan_pages
+from understudy.engines.catalog import Model
+from understudy.messages.counting.media import image_tokens, pdf_tokens
+from understudy.messages.counting.tools import TOOL, built_in_tool_tokens, deferred_tool, definition_of
+from understudy.tokens.costs import costs_of
+from understudy.wire.json_text import to_json
+
+_Block: TypeAlias = dict[str, Any]
+Scan: TypeAlias = Generator[None, None, int | None]
+"""The page count of a PDF, on its way."""
+
+# A single short user text costs 7 tokens beyond its own in all recordings, each further turn 3 more.
+_PROMPT: Final = 4
+_TURN: Final = 3
+# What stands around a tool call, around a result, and around any other block that is more than text. These are texts of
+# the service's own, in tokens of `o200k_base` like those of the request: recorded conversations agree on the average.
+_CALL: Final = 27
+_BLOCK: Final = 8
+# What comes with documents to be cited, and with a schema for the answer: recorded.
+_CITATIONS_PROMPT: Final = 590
+_FORMAT_PROMPT: Final = 150
+_DEFERRED_PROMPT: Final = 40
+
+# Longer contents are read in stretches.
+_SHORT: Final = 16
+
+_NOT_READ: Final = frozenset(
+    {
+        "abort_reason",
+        "cache_control",
+        "caller",
+        "citations",
+        "encrypted_content",
+        "encrypted_index",
+        "encrypted_stdout",
+        "file_id",
+        "id",
+        "retrieved_at",
+        "signature",
+        "stop_reason",
+        "tool_use_id",
+        "type",
+    }
+)
+
+
+class Prompt:
+    """What was read so far. `waiting` are lists still to be read, each with the method for one item."""
+
+    __slots__ = (
+        "_citations",
+        "_costs",
+        "_deferred",
+        "_front",
+        "_model",
+        "_referenced",
+        "_request",
+        "_role",
+        "_thinking",
+        "fixed",
+        "text_tokens",
+        "texts",
+        "waiting",
+    )
+
+    def __init__(self, request: dict[str, Any], model: Model) -> None:
+        self._request = request
+        self._model = model
+        self._costs = costs_of(model.id)
+        self.texts: list[str] = []
+        self.text_tokens = 0
+        self.fixed = _PROMPT
+        self.waiting: list[tuple[list[Any], Callable[[Any], Scan | None]]] = []
+        self._front: tuple[list[str], int, int, bool] = ([], 0, 0, False)
+        self._role: str | None = None
+        self._citations = False
+        self._thinking: list[str] = []
+        self._deferred: dict[str, _Block] = {}
+        self._referenced: set[str] = set()
+
+    def tokens(self) -> int:
+        text = (self.text_tokens * self._costs.text_percent + 50) // 100
+        return self.fixed + text + (_CITATIONS_PROMPT if self._citations else 0)
+
+    # What stands before the messages
+
+    def read_front(self) -> None:
+        request = self._request
+        self._content(request.get("system"))
+        tools = request.get("tools")
+        if tools:
+            choice = cast("dict[str, Any]", request.get("tool_choice") or {"type": "auto"})
+            forced = choice["type"] in {"any", "tool"}
+            self.fixed += self._model.forced_tool_prompt_tokens if forced else self._model.tool_prompt_tokens
+            self.waiting.append((tools, self._offered_tool))
+        thinking = request.get("thinking")
+        if thinking and thinking.get("type") == "enabled":
+            self.fixed += self._costs.thinking_prompt
+        output_config = request.get("output_config")
+        output_format = (output_config and output_config.get("format")) or request.get("output_format")
+        if output_format:
+            self.fixed += _FORMAT_PROMPT
+            self.texts.append(to_json(output_format["schema"]))
+
+    def end_front(self) -> None:
+        """Remember where the messages begin: what a compaction stands for is read no more."""
+        self._front = (self.texts, self.text_tokens, self.fixed, self._citations)
+        self.texts = []
+
+    def _offered_tool(self, tool: _Block) -> None:
+        if deferred_tool(tool):
+            # Not part of the prompt before it is found (tool-search-tool.md).
+            if not self._deferred:
+                self.text_tokens += _DEFERRED_PROMPT
+            self._deferred[tool["name"]] = tool
+        else:
+            self.read_tool(tool)
+
+    def read_tool(self, tool: _Block) -> None:
+        self.fixed += built_in_tool_tokens(tool)
+        self.text_tokens += TOOL
+        self.texts += definition_of(tool)
+        self._cited(tool)
+        listed = tool.get("tools")
+        if listed:
+            self.waiting.append((listed, self.read_tool))
+
+    # Messages
+
+    def read_message(self, message: _Block) -> None:
+        role = message["role"]
+        if role != self._role:
+            self._role = role
+            self.fixed += _TURN
+        content = message.get("content")
+        if self._thinking and role == "user" and content and _begins_turn(content):
+            self._thinking.clear()
+        self._content(content)
+
+    def end_messages(self) -> None:
+        """Take what only the whole conversation tells to be read."""
+        self.texts += self._front[0]
+        self.texts += self._thinking
+        for name in self._referenced:
+            tool = self._deferred.get(name)
+            if tool is not None:
+                self.read_tool(tool)
+
+    def _content(self, content: str | list[_Block] | None) -> None:
+        if isinstance(content, str):
+            self.texts.append(content)
+        elif content:
+            if len(content) <= _SHORT and all(block["type"] == "text" for block in content):
+                self.texts += [block["text"] for block in content]
+            else:
+                self.waiting.append((content, self.read_block))
+
+    def read_block(self, block: _Block) -> Scan | None:
+        """Take one block of whatever kind. A PDF comes back as its scan, which takes time."""
+        match block["type"]:
+            case "text":
+                self.texts.append(block["text"])
+            case "image":
+                self.fixed += image_tokens(block["source"], self._costs)
+            case "document":
+                return self._document(block)
+            case "search_result":
+                self.text_tokens += _BLOCK
+                self.texts += (block["title"], block["source"])
+                self._content(block["content"])
+                self._cited(block)
+            case "thinking":
+                # Thinking of earlier turns is not counted (token-counting.md); that of the tool loop which the request
+                # goes on with is read again. So it waits until it is known that no later message begins a turn.
+                self._thinking.append(block["thinking"])
+            case "redacted_thinking" | "fallback":
+                pass
+            case "tool_use" | "server_tool_use" | "mcp_tool_use":
+                self.text_tokens += _CALL
+                self.texts += (block["name"], to_json(block["input"]))
+                for name in ("server_name", "toolset_name"):
+                    if block.get(name):
+                        self.texts.append(block[name])
+            case "tool_result" | "mcp_tool_result":
+                self.text_tokens += _CALL
+                if block.get("toolset_name"):
+                    self.texts.append(block["toolset_name"])
+                self._content(block.get("content"))
+            case "tool_reference":
+                self.texts.append(block["tool_name"])
+                self._referenced.add(block["tool_name"])
+            case "compaction":
+                self._compaction(block)
+            case "tool_addition" | "tool_removal":
+                self.text_tokens += _BLOCK
+                self._tool_change(block["tool"], added=block["type"] == "tool_addition")
+            case "mcp_tool_listing":
+                self.text_tokens += _BLOCK
+                self.texts.append(block["mcp_server_name"])
+                self.waiting.append((block["tools"], self.read_tool))
+            case _:
+                # Results of server tools, container_upload, browser_state.
+                self.text_tokens += _BLOCK
+                self._leaves(block)
+        return None
+
+    def _document(self, block: _Block) -> Scan | None:
+        self.text_tokens += _BLOCK
+        self.texts += [block[name] for name in ("title", "context") if block.get(name)]
+        self._cited(block)
+        source = block["source"]
+        match source["type"]:
+            case "text":
+                self.texts.append(source["data"])
+            case "content":
+                self._content(source["content"])
+            case "base64":
+                return scan_pages(source["data"])
+            case _:
+                self.fixed += pdf_tokens(None)
+        return None
+
+    def _cited(self, block: _Block) -> None:
+        citations = block.get("citations")
+        if citations and citations.get("enabled"):
+            self._citations = True
+
+    def _compaction(self, block: _Block) -> None:
+        """A summary: "all content blocks before it are ignored" (compaction.md). Where it is null there is none."""
+        if block.get("content") is not None:
+            _, self.text_tokens, self.fixed, self._citations = self._front
+            self.texts.clear()
+            self.waiting.clear()
+            self._referenced.clear()
+            self._thinking.clear()
+            self.fixed += _TURN
+            self.texts.append(block["content"])
+        self.text_tokens += _BLOCK
+        if block.get("tool_changes"):
+            self.waiting.append((block["tool_changes"], self.read_block))
+
+    def _tool_change(self, tool: _Block, *, added: bool) -> None:
+        if tool["type"] == "tool_definition":
+            self.read_tool(tool["definition"])
+            return
+        if tool.get("server_name"):
+            self.texts.append(tool["server_name"])
+        if tool.get("name"):
+            self.texts.append(tool["name"])
+            if added:
+                self._referenced.add(tool["name"])
+
+    def _leaves(self, value: Any) -> Scan | None:
+        """All texts in a part that has no shape of its own to be minded."""
+        if isinstance(value, str):
+            self.texts.append(value)
+        elif isinstance(value, list):
+            self.waiting.append((cast("list[Any]", value), self._leaves))
+        elif isinstance(value, dict):
+            part = cast("_Block", value)
+            if part.get("type") in {"document", "tool_reference"}:
+                return self.read_block(part)
+            for name, item in part.items():
+                if name not in _NOT_READ and item is not None:
+                    # A part in a part: put aside like a list, so that a PDF in it is paced as well.
+                    if isinstance(item, str):
+                        self.texts.append(item)
+                    elif isinstance(item, dict):
+                        self.waiting.append(([item], self._leaves))
+                    else:
+                        self._leaves(item)
+        return None
+
+
+def _begins_turn(content: str | list[_Block]) -> bool:
+    return isinstance(content, str) or any(block["type"] != "tool_result" for block in content)
