@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from surface.page import coverage
 from understudy.settings import CONFIG_VARIABLE, room_classes, variable_name
 
 DOCS = Path(__file__).parent
@@ -74,7 +75,7 @@ def configuration() -> str:
     return "\n".join(parts) + "\n"
 
 
-PAGES = {"configuration.md": configuration}
+PAGES = {"configuration.md": configuration, "coverage.md": coverage}
 
 
 def main() -> None:

@@ -40,3 +40,16 @@ def pytest_runtest_makereport(
                 if isinstance(running, RunningServer):
                     report.sections.append((f"printed by the server of fixture `{name}`", running.printed(last=8_000)))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests gave to `record_property("summary", …)`: numbers to read also when all is well.
+
+    A worker's own standard output is not shown.
+    """
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == "summary" and report.when == "call":
+                    terminalreporter.section(report.nodeid.rpartition("::")[2])
+                    terminalreporter.line(str(text))

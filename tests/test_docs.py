@@ -318,6 +318,7 @@ def refused_requests(server: RunningServer) -> Iterator[str]:
             client.post("/v1/messages", headers=version, json=body),
             client.post("/v1/messages", headers={**version, "x-api-key": "wrong"}, json=body),
             client.post("/v1/messages", headers={**version, "x-api-key": server.admin_key}, json=body),
+            client.post("/v1/messages", headers={**version, "authorization": "Bearer sk-wrong"}, json=body),
             client.post("/v1/messages", headers={**version, "authorization": "Bearer wrong"}, json=body),
             client.post("/v1/messages", headers={**good, "origin": "https://example.com"}, json=body),
             client.post("/v1/messages", headers=credential, json=body),
