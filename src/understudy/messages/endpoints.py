@@ -16,7 +16,7 @@ from understudy.messages.stops import check_stop_sequences
 from understudy.messages.streaming import Encode, send_stream
 from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
-from understudy.wire.json_text import to_json
+from understudy.wire.json_text import canonical_json
 from understudy.wire.sse import encode, padded_encoder
 from understudy.wire.validation import Validator, parse_json, validator
 from understudy.wire.versions import gating_betas
@@ -79,7 +79,7 @@ class MessagesEndpoints:
     def _encoder(self, request: dict[str, Any]) -> Encode:
         if not self._stream.padding:
             return encode
-        return padded_encoder(hashlib.blake2b(to_json(request, sort_keys=True).encode(), digest_size=32).digest())
+        return padded_encoder(hashlib.blake2b(canonical_json(request), digest_size=32).digest())
 
     async def _read(self, exchange: Exchange, endpoint: _Endpoint) -> dict[str, Any]:
         sent = await read_json_body(exchange, self._http.max_body_bytes)

@@ -47,7 +47,7 @@ _UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
 # Characters of a request that may be nothing but a greeting, or a word to be said.
 _SHORT = 120
 # Characters that are searched for an instruction.
-_WINDOW = 480
+_WINDOW = 330
 
 
 def words_of(text: str, most: int = 1_000) -> list[str]:
@@ -64,7 +64,7 @@ def words_of(text: str, most: int = 1_000) -> list[str]:
 
 def _told(asked: str) -> str | None:
     """The text that the request asks to hear, word for word."""
-    if any(quote in asked for quote in "\"“'‘`"):
+    if any(map(asked.__contains__, "\"“'‘`")):
         for quoted in _QUOTED.finditer(asked):
             if _SAYING.search(asked[max(0, quoted.start() - 75) : quoted.start()]):
                 return next(group for group in quoted.groups() if group)
@@ -192,10 +192,10 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     if recalled:
         return recalled
     choices = seeded()
-    topic = words_of(asked, 8)
     length = _length(asked)
     if length is not None:
-        return prose([word for word in topic if not _OF_LENGTH.match(word)], length, choices)
+        return prose([word for word in words_of(asked, 8) if not _OF_LENGTH.match(word)], length, choices)
     if _JAPANESE.search(asked):
         return f"「{asked.strip()[:200]}」についてのご質問ですね。" + _ORIGIN_JA
-    return choices.choice(_OPENINGS).format(topic=_joined(topic[:4])) + " " + choices.choice(_CLOSINGS)
+    opening = choices.choice(_OPENINGS).format(topic=_joined(words_of(asked, 4)))
+    return f"{opening} {choices.choice(_CLOSINGS)}"

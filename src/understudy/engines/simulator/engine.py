@@ -36,13 +36,15 @@ class SimulatorEngine:
         pace = seeded() if paced or settings.time_to_first_token > 0 else None
         if pace is not None and settings.time_to_first_token > 0:
             await asyncio.sleep(self._varied(settings.time_to_first_token, pace))
-        tokens = encode(compose(read(turn.request), seeded))
+        text = compose(read(turn.request), seeded)
+        tokens = encode(text)
         stop = Stop("end_turn", max(len(tokens), 1))
         if len(tokens) > turn.max_tokens:
             tokens = tokens[: turn.max_tokens]
+            text = decode(tokens)
             stop = Stop("max_tokens", turn.max_tokens)
         if turn.whole and not paced:
-            yield [TextDelta(decode(tokens), len(tokens)), stop]
+            yield [TextDelta(text, len(tokens)), stop]
             return
         yield []
         batch: list[EngineEvent] = []

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from understudy.wire.json_text import to_json
+from understudy.wire.json_text import canonical_json
 
 T = TypeVar("T")
 
@@ -21,9 +21,9 @@ class Seeded:
     __slots__ = ("_block", "_counter", "_key")
 
     def __init__(self, seed: bytes) -> None:
-        self._key = hashlib.blake2b(seed, digest_size=32).digest()
+        # A seed that is a hash itself serves as the first numbers.
+        self._key = self._block = seed if len(seed) == 32 else hashlib.blake2b(seed, digest_size=32).digest()
         self._counter = 0
-        self._block = b""
 
     def below(self, limit: int) -> int:
         """A whole number from 0 to `limit` - 1."""
@@ -45,5 +45,5 @@ class Seeded:
 def seed_of(request: dict[str, Any], seed: int) -> bytes:
     """The configured seed mixed with the request in a canonical form."""
     content = {name: value for name, value in request.items() if name not in _NOT_CONTENT}
-    canonical = to_json(content, sort_keys=True).encode()
+    canonical = canonical_json(content)
     return hashlib.blake2b(canonical, key=str(seed).encode(), digest_size=32).digest()
