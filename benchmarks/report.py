@@ -48,11 +48,16 @@ def compared(
 
 
 def load_rows(
-    small64: Sequence[Round], small1: Sequence[Round], sse16: Sequence[Round], sse1: Sequence[Round]
+    small64: Sequence[Round],
+    small1: Sequence[Round],
+    agent16: Sequence[Round],
+    sse16: Sequence[Round],
+    sse1: Sequence[Round],
 ) -> list[Row]:
     return [
         compared("small request, 64 connections: CPU", "µs/request", small64, lambda r: r.cpu_us_per_request, 2.5),
         compared("small request, 1 connection: CPU", "µs/request", small1, lambda r: r.cpu_us_per_request, 2.5),
+        compared("120 KB agent request: CPU", "µs/request", agent16, lambda r: r.cpu_us_per_request, 3.0),
         compared("stream, 16 connections: CPU", "µs/event", sse16, lambda r: r.cpu_us_per_event, 2.0),
         compared("stream: events in each", "events", sse16, lambda r: r.load.events / r.load.requests),
         compared("stream: text deltas in each", "deltas", sse16, lambda r: r.load.deltas / r.load.requests),

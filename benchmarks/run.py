@@ -18,6 +18,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 SHAPES = {
     "small64": Shape("small request, 64 connections", connections=64, requests=20_000),
     "small1": Shape("small request, 1 connection", connections=1, requests=4_000),
+    "agent16": Shape("120 KB agent request, 16 connections", connections=16, requests=2_000, agent=True),
     "sse16": Shape("stream, 16 connections", connections=16, requests=1_000, words=200),
     "sse1": Shape("stream, 1 connection", connections=1, requests=300, words=200),
 }
@@ -57,7 +58,7 @@ def measure(scratch: Path, repeats: int, scale: float) -> tuple[list[Row], float
     print("start and memory …", flush=True)
     start = measure_start(scratch, repeats)
     bytes_per_stream = measure_open_streams(scratch)
-    rows = load_rows(rounds["small64"], rounds["small1"], rounds["sse16"], rounds["sse1"])
+    rows = load_rows(rounds["small64"], rounds["small1"], rounds["agent16"], rounds["sse16"], rounds["sse1"])
     worst_foreign = max(one.foreign for group in rounds.values() for one in group)
     return rows + lifecycle_rows(start, bytes_per_stream), worst_foreign
 

@@ -40,7 +40,8 @@ _GREETING_JA = re.compile(r"^\W*(こんにちは|こんばんは|おはよう|�
 _COUNT = re.compile(r"\bcount(?:ing)?\b.{0,20}?\bfrom (-?\d{1,6}) (?:up |down )?to (-?\d{1,6})", re.I)
 _COUNT_TO = re.compile(r"\bcount(?:ing)? (?:up )?to (\d{1,6})\b", re.I)
 _NUMBER_BEFORE = re.compile(r"(\d{1,5})[\s-]+$")
-_LONG = ("essay", "story", "article", "report", "at length", "in detail", "detailed", " long", "poem", "blog post")
+_LONG = ("essay", "story", "article", "report", "detail", " long", "poem", "blog post", "at length")
+_LONG_ANSWER = 250
 _OF_LENGTH = re.compile(r"\d+$|(?:word|token|sentence|paragraph|essay|story|article|report|poem)s?$", re.IGNORECASE)
 # Words that a unit of length stands for.
 _UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
@@ -50,16 +51,24 @@ _SHORT = 120
 _WINDOW = 330
 
 
+# So few words are found by looking at the text's beginning only.
+_FEW_WORDS = 8
+_PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^。、！？「」"
+
+
 def words_of(text: str, most: int = 1_000) -> list[str]:
     """The first `most` words that carry the meaning, in order, each once."""
-    seen: dict[str, None] = {}
-    for match in _WORD.finditer(text):
-        word = match.group()
-        if word.lower() not in _STOPWORDS and (len(word) > 2 or word.isdigit()):
-            seen.setdefault(word, None)
-            if len(seen) == most:
+    found: list[str] = []
+    for word in _WORD.findall(text) if most > _FEW_WORDS else map(_bare, text.split(None, 12 * most)):
+        if word and word.lower() not in _STOPWORDS and word not in found and (len(word) > 2 or word.isdigit()):
+            found.append(word)
+            if len(found) == most:
                 break
-    return list(seen)
+    return found
+
+
+def _bare(word: str) -> str:
+    return word if word.isalnum() else word.strip(_PUNCTUATION)
 
 
 def _told(asked: str) -> str | None:
@@ -102,7 +111,8 @@ def _turned(sentence: str) -> str:
 def _recalled(reading: Reading) -> str | None:
     """The sentence of the background that shares most words with the question."""
     end = reading.asked.rfind("?")
-    if end < 0 or not reading.background:
+    background = reading.background() if end >= 0 else []
+    if not background:
         return None
     question = _SENTENCE.findall(reading.asked[max(0, end - 500) : end])
     wanted = {word.lower() for word in words_of(question[-1])} if question else set[str]()
@@ -110,7 +120,7 @@ def _recalled(reading: Reading) -> str | None:
         return None
     best, best_score = None, 0.0
     budget = 200_000
-    for text in reading.background:
+    for text in background:
         for match in _SENTENCE.finditer(text[:budget]):
             sentence = match.group().strip()
             if len(sentence) < 8 or sentence.endswith("?") or len(sentence) > 400:
@@ -136,7 +146,7 @@ def _length(asked: str) -> int | None:
             if number:
                 return min(int(number.group(1)) * words, 20_000)
             place = asked.find(unit, place + 1)
-    return 250 if any(map(asked.__contains__, _LONG)) else None
+    return _LONG_ANSWER if any(map(asked.__contains__, _LONG)) else None
 
 
 _GREETINGS = (
@@ -195,7 +205,7 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     length = _length(asked)
     if length is not None:
         return prose([word for word in words_of(asked, 8) if not _OF_LENGTH.match(word)], length, choices)
-    if _JAPANESE.search(asked):
+    if not asked.isascii() and _JAPANESE.search(asked):
         return f"「{asked.strip()[:200]}」についてのご質問ですね。" + _ORIGIN_JA
     opening = choices.choice(_OPENINGS).format(topic=_joined(words_of(asked, 4)))
     return f"{opening} {choices.choice(_CLOSINGS)}"

@@ -14,14 +14,33 @@ _MOST_UNCLOSED = 8
 
 @dataclass(slots=True, frozen=True)
 class Reading:
-    """`asked` is the text of the last user turn. `background` is what stands before it, newest first.
+    """`asked` is the text of the last user turn, `tool_results` the texts of the tool results it brings.
 
-    `tool_results` are the texts of the tool results that the last turn brings.
+    That turn is `messages[first:last]` of the request.
     """
 
     asked: str
-    background: list[str]
     tool_results: list[str]
+    request: dict[str, Any]
+    first: int
+    last: int
+
+    def background(self) -> list[str]:
+        """What is shown beside what is asked, then what stands before it, newest first, then the system prompt."""
+        messages = cast("list[dict[str, Any]]", self.request["messages"])
+        texts: list[str] = []
+        for message in messages[self.first : self.last]:
+            for block in _blocks(message["content"]):
+                if block.get("type") in {"document", "search_result"}:
+                    texts += texts_of([block])
+        for message in reversed(messages[: self.first]):
+            texts += texts_of(message.get("content"))
+        texts += texts_of(self.request.get("system"))
+        return texts
+
+
+def _blocks(content: Any) -> list[dict[str, Any]]:
+    return [] if isinstance(content, str) or content is None else cast("list[dict[str, Any]]", content)
 
 
 def texts_of(content: Any) -> list[str]:
@@ -80,25 +99,20 @@ def _asked(content: Any) -> str:
 
 def read(request: dict[str, Any]) -> Reading:
     messages = cast("list[dict[str, Any]]", request["messages"])
-    last = max((index for index, message in enumerate(messages) if message["role"] == "user"), default=-1)
-    # Neighbours of one role are one turn.
+    last = len(messages)
+    while last > 0 and messages[last - 1]["role"] != "user":
+        last -= 1
     first = last
+    # Neighbours of one role are one turn.
     while first > 0 and messages[first - 1]["role"] == "user":
         first -= 1
-    turn = messages[first : last + 1] if last >= 0 else []
-    asked = "\n".join(text for message in turn if (text := _asked(message["content"])))
+    if last - first == 1 and isinstance(messages[first]["content"], str):
+        return Reading(_without_notes(messages[first]["content"]), [], request, first, last)
+    asked: list[str] = []
     results: list[str] = []
-    shown: list[str] = []
-    for message in turn:
-        if isinstance(message["content"], str):
-            continue
-        for block in cast("list[dict[str, Any]]", message["content"]):
+    for message in messages[first:last]:
+        asked.append(_asked(message["content"]))
+        for block in _blocks(message["content"]):
             if block.get("type") == "tool_result":
                 results += texts_of(block.get("content"))
-            elif block.get("type") in {"document", "search_result"}:
-                shown += texts_of([block])
-    background = shown
-    for message in reversed(messages[:first]):
-        background += texts_of(message["content"])
-    background += texts_of(request.get("system"))
-    return Reading(asked=asked, background=background, tool_results=results)
+    return Reading("\n".join(text for text in asked if text), results, request, first, last)
