@@ -12,7 +12,6 @@ from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
 from understudy.messages.counting import count_prompt
 from understudy.messages.rules import check_count_request, check_prompt_length, check_request
-from understudy.messages.stops import check_stop_sequences
 from understudy.messages.streaming import Encode, send_stream
 from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
@@ -48,7 +47,6 @@ class MessagesEndpoints:
         route = self._routing.resolve(request["model"])
         record.model = route.model.id
         check_request(request, route.model, exchange.version, exchange.betas)
-        check_stop_sequences(request.get("stop_sequences") or [])
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
             input_tokens = await count_prompt(request, route.model)

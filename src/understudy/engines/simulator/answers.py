@@ -37,8 +37,8 @@ _GREETING = re.compile(
     r"^\W*(hello|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening))\b[\w ,]{0,20}\W*$", re.IGNORECASE
 )
 _GREETING_JA = re.compile(r"^\W*(こんにちは|こんばんは|おはよう|はじめまして|やあ)")
-_COUNT = re.compile(r"\bcount(?:ing)?\b.{0,20}?\bfrom (-?\d{1,6}) (?:up |down )?to (-?\d{1,6})", re.I)
-_COUNT_TO = re.compile(r"\bcount(?:ing)? (?:up )?to (\d{1,6})\b", re.I)
+_COUNT = re.compile(r"\bcount(?:ing)?\b.{0,20}?\bfrom (-?\d{1,6}) (?:up |down )?to (-?\d{1,6})", re.IGNORECASE)
+_COUNT_TO = re.compile(r"\bcount(?:ing)? (?:up )?to (\d{1,6})\b", re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(r"(\d{1,5})[\s-]+$")
 _LONG = ("essay", "story", "article", "report", "detail", " long", "poem", "blog post", "at length")
 _LONG_ANSWER = 250
@@ -49,8 +49,6 @@ _UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
 _SHORT = 120
 # Characters that are searched for an instruction.
 _WINDOW = 330
-
-
 # So few words are found by looking at the text's beginning only.
 _FEW_WORDS = 8
 _PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^。、！？「」"
@@ -201,11 +199,11 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     recalled = _recalled(reading)
     if recalled:
         return recalled
-    choices = seeded()
     length = _length(asked)
     if length is not None:
-        return prose([word for word in words_of(asked, 8) if not _OF_LENGTH.match(word)], length, choices)
+        return prose([word for word in words_of(asked, 8) if not _OF_LENGTH.match(word)], length, seeded())
     if not asked.isascii() and _JAPANESE.search(asked):
         return f"「{asked.strip()[:200]}」についてのご質問ですね。" + _ORIGIN_JA
+    choices = seeded()
     opening = choices.choice(_OPENINGS).format(topic=_joined(words_of(asked, 4)))
     return f"{opening} {choices.choice(_CLOSINGS)}"

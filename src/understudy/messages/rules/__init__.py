@@ -12,6 +12,7 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from understudy.engines.catalog import Model
+from understudy.messages.stops import check_stop_sequences
 from understudy.wire.errors import InvalidRequestError
 
 from .conversation import walk_messages, walk_system
@@ -38,6 +39,9 @@ def check_request(request: dict[str, Any], model: Model, version: str, betas: Co
     fault = _fault(request, model, version, betas, counting=False)
     if fault is not None:
         raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
+    stop_sequences = request.get("stop_sequences")
+    if stop_sequences:
+        check_stop_sequences(stop_sequences)
 
 
 def check_count_request(request: dict[str, Any], model: Model, version: str) -> None:
