@@ -42,7 +42,7 @@ def jpeg(width: int, height: int, *, before: int = 0, frame: int = 0xC0) -> byte
 
 def gif(width: int, height: int) -> bytes:
     return (
-        b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0\0\0\0\xff\xff\xff\x2c" + b"\0" * 8 + b"\2\2\x44\1\0;"
+        b"GIF89a" + struct.pack("<HH", width, height) + b"\x80\0\0\0\0\0\xff\xff\xff\x2c" + b"\0" * 9 + b"\2\2\x44\1\0;"
     )
 
 

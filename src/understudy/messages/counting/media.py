@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Any, Final
 
 from understudy.documents.images import read_image_header
+from understudy.documents.resizing import patches, shown_size
 from understudy.tokens.costs import TokenCosts
 
-# Pixels of a side of what the models see as one token (vision.md, 2026-10; before that: width * height / 750).
-_PATCH: Final = 28
 # A page is a picture at the standard resolution for every model, and its text beside it: 1,592 and 1,600 were measured
 # for a page without text, some 2,100 and 2,350 for a full one; "1,500 to 3,000 tokens a page" (pdf-support.md).
 _PAGE_PICTURE: Final = 1_592
@@ -24,15 +22,8 @@ def image_tokens(source: dict[str, Any], costs: TokenCosts) -> int:
     header = read_image_header(source["data"]) if source["type"] == "base64" else None
     if header is None or not header.width or not header.height:
         return _UNSEEN_IMAGE
-    width, height = header.width, header.height
-    scale = min(
-        1.0,
-        costs.image_edge / max(width, height),
-        sqrt(costs.image_tokens * _PATCH * _PATCH / (width * height)),
-    )
-    if scale < 1:
-        width, height = max(int(width * scale), 1), max(int(height * scale), 1)
-    return min(-(-width // _PATCH) * -(-height // _PATCH), costs.image_tokens)
+    width, height = shown_size(header.width, header.height, edge=costs.image_edge, tokens=costs.image_tokens)
+    return patches(width, height)
 
 
 def pdf_tokens(pages: int | None) -> int:

@@ -1,0 +1,135 @@
+"""One process that reads PDFs, as this one sees it: started, given a document, listened to, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from understudy.documents.pdf_worker import PAGE, REPLY, REQUEST
+
+MOST_CHARACTERS: Final = 8 * 1024 * 1024
+"""Characters of text that are taken of one document; later pages are then without. It is ten times the longest
+context."""
+
+_PROGRAM: Final = Path(__file__).with_name("pdf_worker.py")
+# Bytes that wait at most to be taken by the process.
+_PIECE: Final = 256 * 1024
+
+
+class PdfError(Exception):
+    """A PDF that cannot be read."""
+
+
+class PdfInvalidError(PdfError):
+    """It is none, or broken beyond what readers mend."""
+
+
+class PdfPasswordProtectedError(PdfError):
+    """It cannot be opened without a password."""
+
+
+class PdfTooCostlyError(PdfError):
+    """Its reading took too much time or memory, or broke the process."""
+
+
+@dataclass(frozen=True, slots=True)
+class PdfText:
+    """`pages` are the texts of the pages, "" for one without; empty where the document has more pages than wanted."""
+
+    page_count: int
+    pages: tuple[str, ...]
+
+
+class PdfProcess:
+    """Reads one document at a time.
+
+    After any exception but PdfInvalidError and PdfPasswordProtectedError it must be killed.
+    """
+
+    __slots__ = ("_process", "documents")
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.documents = 0
+
+    @classmethod
+    async def start(cls, memory: int, seconds: float) -> PdfProcess:
+        """A process of at most `memory` bytes; `seconds` of its own time for a document. Raises OSError."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            # Its own directory is no place to import from.
+            "-P",
+            str(_PROGRAM),
+            str(memory),
+            str(-(-seconds // 1)).removesuffix(".0"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=Path(sys.executable).anchor,
+            env=_environment(),
+            # A key pressed at the terminal is for the server, which ends its processes by itself.
+            start_new_session=True,
+        )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    async def read(self, data: bytes, most_pages: int) -> PdfText:
+        """Raises PdfError; OSError or EOFError when the process is gone."""
+        source, out = self._process.stdin, self._process.stdout
+        assert source is not None
+        assert out is not None
+        self.documents += 1
+        view = memoryview(data)
+        source.write(REQUEST.pack(len(data), most_pages, MOST_CHARACTERS))
+        for start in range(0, len(data), _PIECE):
+            source.write(view[start : start + _PIECE])
+            await source.drain()
+        kind, count = REPLY.unpack(await out.readexactly(REPLY.size))
+        match kind:
+            case b"P":
+                pages: list[str] = []
+                for _ in range(count):
+                    (size,) = PAGE.unpack(await out.readexactly(PAGE.size))
+                    pages.append((await out.readexactly(size)).decode())
+                return PdfText(count, tuple(pages))
+            case b"M":
+                return PdfText(count, ())
+            case b"E":
+                raise PdfPasswordProtectedError
+            case _:
+                raise PdfInvalidError
+
+    async def end(self) -> None:
+        """Let it go: it ends when nobody can send it any more. For a process that is not at work."""
+        source = self._process.stdin
+        if source is not None:
+            source.close()
+        try:
+            async with asyncio.timeout(1):
+                await self._process.wait()
+        except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once, whatever it is doing."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Where it finds what this process finds, and nothing else: no keys, no settings."""
+    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUTF8": "1"}

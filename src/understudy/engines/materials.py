@@ -1,0 +1,53 @@
+"""What the documents, search results and images of a request hold, made readable before an engine is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(slots=True, frozen=True)
+class Document:
+    """A `document` block. `index` counts the request's documents from 0, in the order of the prompt.
+
+    `parts`: of plain text one, of a PDF its pages, of custom content its blocks. `citations`: whether it may be cited.
+    `context` is what the caller says about it; it is not cited.
+    """
+
+    index: int
+    title: str | None
+    kind: Literal["text", "pdf", "content"]
+    parts: tuple[str, ...]
+    citations: bool
+    context: str | None = None
+
+
+@dataclass(slots=True, frozen=True)
+class SearchResult:
+    """A `search_result` block. `index` counts the request's search results from 0."""
+
+    index: int
+    source: str
+    title: str
+    parts: tuple[str, ...]
+    citations: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Image:
+    """An `image` block: what its header says. `size` is in bytes."""
+
+    media_type: str
+    width: int
+    height: int
+    size: int
+
+
+@dataclass(slots=True, frozen=True)
+class Materials:
+    documents: tuple[Document, ...] = ()
+    search_results: tuple[SearchResult, ...] = ()
+    images: tuple[Image, ...] = ()
+
+
+NO_MATERIALS: Final = Materials()
