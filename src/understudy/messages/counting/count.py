@@ -12,7 +12,7 @@ from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import count_texts
 
 # Items read, and texts gathered, before the clock is looked at.
-_ITEMS: Final = 16
+ITEMS: Final = 16
 _TEXTS: Final = 256
 
 
@@ -23,41 +23,42 @@ async def count_prompt(request: dict[str, Any], model: Model) -> int:
     try:
         prompt.read_front()
         if prompt.waiting:
-            await _read_waiting(prompt, pace)
+            await read_waiting(prompt, pace)
         prompt.end_front()
         messages = cast("list[dict[str, Any]]", request["messages"])
         for place, message in enumerate(messages):
             prompt.read_message(message)
             if prompt.waiting:
-                await _read_waiting(prompt, pace)
-            if place % _ITEMS == _ITEMS - 1 and pace.due():
-                await _count_texts(prompt, pace)
+                await read_waiting(prompt, pace)
+            if place % ITEMS == ITEMS - 1 and pace.due():
+                await count_read(prompt, pace)
                 await pace.pause()
         prompt.end_messages()
         if prompt.waiting:
-            await _read_waiting(prompt, pace)
-        await _count_texts(prompt, pace)
-        return prompt.tokens()
+            await read_waiting(prompt, pace)
+        await count_read(prompt, pace)
+        return prompt.all_tokens()
     finally:
         pace.end()
 
 
-async def _count_texts(prompt: Prompt, pace: Pace) -> None:
+async def count_read(prompt: Prompt, pace: Pace) -> None:
+    """Count the texts that were read."""
     texts, prompt.texts = prompt.texts, []
     prompt.text_tokens += await count_texts(texts, pace)
 
 
-async def _read_waiting(prompt: Prompt, pace: Pace) -> None:
+async def read_waiting(prompt: Prompt, pace: Pace) -> None:
     """Read what was put aside: lists that may be long, and PDFs."""
     while prompt.waiting:
         items, read = prompt.waiting.pop()
-        for start in range(0, len(items), _ITEMS):
-            for item in items[start : start + _ITEMS]:
+        for start in range(0, len(items), ITEMS):
+            for item in items[start : start + ITEMS]:
                 scan = read(item)
                 if scan is not None:
                     prompt.fixed += pdf_tokens(await _paced(scan, pace))
             if len(prompt.texts) > _TEXTS:
-                await _count_texts(prompt, pace)
+                await count_read(prompt, pace)
             if pace.due():
                 await pace.pause()
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, cast
 from understudy.documents.pdf import scan_pages
 from understudy.engines.catalog import Model
 from understudy.messages.counting.media import image_tokens, pdf_tokens
+from understudy.messages.counting.thinking import kept_thinking_from
 from understudy.messages.counting.tools import TOOL, built_in_tool_tokens, deferred_tool, definition_of
 from understudy.tokens.costs import costs_of
 from understudy.wire.json_text import to_json
@@ -20,8 +21,10 @@ _Block: TypeAlias = dict[str, Any]
 Scan: TypeAlias = Generator[None, None, int | None]
 """The page count of a PDF, on its way."""
 
-# A single short user text costs 7 tokens beyond its own in all recordings, each further turn 3 more.
-_PROMPT: Final = 4
+# A single short user text costs 7 tokens beyond its own in all recordings, each further turn 3 more. Some of them stand
+# behind the last block: with a breakpoint on that, 2 tokens were recorded as not cached on Claude 5 and Opus 4.8.
+_PROMPT: Final = 2
+_END: Final = 2
 _TURN: Final = 3
 # What stands around a tool call, around a result, and around any other block that is more than text. These are texts of
 # the service's own, in tokens of `o200k_base` like those of the request: recorded conversations agree on the average.
@@ -56,19 +59,25 @@ _NOT_READ: Final = frozenset(
 
 
 class Prompt:
-    """What was read so far. `waiting` are lists still to be read, each with the method for one item."""
+    """What was read so far. `waiting` are lists still to be read, each with the method for one item.
+
+    What a part costs depends on nothing behind it but `citations` and on which thinking is kept, so that the tokens of
+    a prefix are the same in every request that begins with it.
+    """
 
     __slots__ = (
-        "_citations",
         "_costs",
         "_deferred",
         "_front",
+        "_kept_thinking",
         "_model",
+        "_place",
         "_referenced",
         "_request",
         "_role",
-        "_thinking",
+        "citations",
         "fixed",
+        "images",
         "text_tokens",
         "texts",
         "waiting",
@@ -84,26 +93,51 @@ class Prompt:
         self.waiting: list[tuple[list[Any], Callable[[Any], Scan | None]]] = []
         self._front: tuple[list[str], int, int, bool] = ([], 0, 0, False)
         self._role: str | None = None
-        self._citations = False
-        self._thinking: list[str] = []
+        self.citations = False
+        self.images = False
+        self._place = -1
+        self._kept_thinking: int | None = None
         self._deferred: dict[str, _Block] = {}
         self._referenced: set[str] = set()
 
-    def tokens(self) -> int:
-        text = (self.text_tokens * self._costs.text_percent + 50) // 100
-        return self.fixed + text + (_CITATIONS_PROMPT if self._citations else 0)
+    def tokens(self, fixed: int, text_tokens: int, *, citations: bool) -> int:
+        """The tokens of a prompt of which so much was read."""
+        text = (text_tokens * self._costs.text_percent + 50) // 100
+        return fixed + text + (_CITATIONS_PROMPT if citations else 0)
+
+    def all_tokens(self) -> int:
+        return self.tokens(self.fixed, self.text_tokens, citations=self.citations)
 
     # What stands before the messages
 
     def read_front(self) -> None:
-        request = self._request
-        self._content(request.get("system"))
-        tools = request.get("tools")
+        offered = self.read_tool_prompt()
+        if offered:
+            self.waiting.append((offered, self.read_tool))
+        self.read_content(self._request.get("system"))
+        self.read_settings()
+
+    def read_tool_prompt(self) -> list[_Block]:
+        """What comes with having tools at all. Returns those to be read: deferred ones are not before they are found
+        (tool-search-tool.md)."""
+        tools = cast("list[_Block]", self._request.get("tools") or [])
         if tools:
+            model = self._model
+            self.fixed += min(model.tool_prompt_tokens, model.forced_tool_prompt_tokens)
+            self._deferred = {tool["name"]: tool for tool in tools if deferred_tool(tool)}
+            if self._deferred:
+                self.text_tokens += _DEFERRED_PROMPT
+                return [tool for tool in tools if not deferred_tool(tool)]
+        return tools
+
+    def read_settings(self) -> None:
+        """What the request's parameters add. It stands before the messages: changing them leaves the cache of tools and
+        system as it is (prompt-caching.md)."""
+        request = self._request
+        if request.get("tools"):
             choice = cast("dict[str, Any]", request.get("tool_choice") or {"type": "auto"})
-            forced = choice["type"] in {"any", "tool"}
-            self.fixed += self._model.forced_tool_prompt_tokens if forced else self._model.tool_prompt_tokens
-            self.waiting.append((tools, self._offered_tool))
+            forced, free = self._model.forced_tool_prompt_tokens, self._model.tool_prompt_tokens
+            self.fixed += (forced if choice["type"] in {"any", "tool"} else free) - min(forced, free)
         thinking = request.get("thinking")
         if thinking and thinking.get("type") == "enabled":
             self.fixed += self._costs.thinking_prompt
@@ -115,17 +149,8 @@ class Prompt:
 
     def end_front(self) -> None:
         """Remember where the messages begin: what a compaction stands for is read no more."""
-        self._front = (self.texts, self.text_tokens, self.fixed, self._citations)
+        self._front = (self.texts, self.text_tokens, self.fixed, self.citations)
         self.texts = []
-
-    def _offered_tool(self, tool: _Block) -> None:
-        if deferred_tool(tool):
-            # Not part of the prompt before it is found (tool-search-tool.md).
-            if not self._deferred:
-                self.text_tokens += _DEFERRED_PROMPT
-            self._deferred[tool["name"]] = tool
-        else:
-            self.read_tool(tool)
 
     def read_tool(self, tool: _Block) -> None:
         self.fixed += built_in_tool_tokens(tool)
@@ -140,24 +165,18 @@ class Prompt:
 
     def read_message(self, message: _Block) -> None:
         role = message["role"]
+        self._place += 1
         if role != self._role:
             self._role = role
             self.fixed += _TURN
-        content = message.get("content")
-        if self._thinking and role == "user" and content and _begins_turn(content):
-            self._thinking.clear()
-        self._content(content)
+        self.read_content(message.get("content"))
 
     def end_messages(self) -> None:
-        """Take what only the whole conversation tells to be read."""
+        """Take what stood aside, and what is behind the last message."""
         self.texts += self._front[0]
-        self.texts += self._thinking
-        for name in self._referenced:
-            tool = self._deferred.get(name)
-            if tool is not None:
-                self.read_tool(tool)
+        self.fixed += _END
 
-    def _content(self, content: str | list[_Block] | None) -> None:
+    def read_content(self, content: str | list[_Block] | None) -> None:
         if isinstance(content, str):
             self.texts.append(content)
         elif content:
@@ -172,18 +191,18 @@ class Prompt:
             case "text":
                 self.texts.append(block["text"])
             case "image":
+                self.images = True
                 self.fixed += image_tokens(block["source"], self._costs)
             case "document":
                 return self._document(block)
             case "search_result":
                 self.text_tokens += _BLOCK
                 self.texts += (block["title"], block["source"])
-                self._content(block["content"])
+                self.read_content(block["content"])
                 self._cited(block)
             case "thinking":
-                # Thinking of earlier turns is not counted (token-counting.md); that of the tool loop which the request
-                # goes on with is read again. So it waits until it is known that no later message begins a turn.
-                self._thinking.append(block["thinking"])
+                if self._sees_thinking():
+                    self.texts.append(block["thinking"])
             case "redacted_thinking" | "fallback":
                 pass
             case "tool_use" | "server_tool_use" | "mcp_tool_use":
@@ -196,10 +215,10 @@ class Prompt:
                 self.text_tokens += _CALL
                 if block.get("toolset_name"):
                     self.texts.append(block["toolset_name"])
-                self._content(block.get("content"))
+                self.read_content(block.get("content"))
             case "tool_reference":
                 self.texts.append(block["tool_name"])
-                self._referenced.add(block["tool_name"])
+                self._refer(block["tool_name"])
             case "compaction":
                 self._compaction(block)
             case "tool_addition" | "tool_removal":
@@ -224,7 +243,7 @@ class Prompt:
             case "text":
                 self.texts.append(source["data"])
             case "content":
-                self._content(source["content"])
+                self.read_content(source["content"])
             case "base64":
                 return scan_pages(source["data"])
             case _:
@@ -234,16 +253,29 @@ class Prompt:
     def _cited(self, block: _Block) -> None:
         citations = block.get("citations")
         if citations and citations.get("enabled"):
-            self._citations = True
+            self.citations = True
+
+    def _sees_thinking(self) -> bool:
+        if self._kept_thinking is None:
+            self._kept_thinking = kept_thinking_from(self._request["messages"], self._model.id)
+        return self._place >= self._kept_thinking
+
+    def _refer(self, name: str) -> None:
+        """A deferred tool's definition is read where the tool is first found."""
+        if name not in self._referenced:
+            self._referenced.add(name)
+            tool = self._deferred.get(name)
+            if tool is not None:
+                self.read_tool(tool)
 
     def _compaction(self, block: _Block) -> None:
         """A summary: "all content blocks before it are ignored" (compaction.md). Where it is null there is none."""
         if block.get("content") is not None:
-            _, self.text_tokens, self.fixed, self._citations = self._front
+            _, self.text_tokens, self.fixed, self.citations = self._front
+            self.images = False
             self.texts.clear()
             self.waiting.clear()
             self._referenced.clear()
-            self._thinking.clear()
             self.fixed += _TURN
             self.texts.append(block["content"])
         self.text_tokens += _BLOCK
@@ -259,7 +291,7 @@ class Prompt:
         if tool.get("name"):
             self.texts.append(tool["name"])
             if added:
-                self._referenced.add(tool["name"])
+                self._refer(tool["name"])
 
     def _leaves(self, value: Any) -> Scan | None:
         """All texts in a part that has no shape of its own to be minded."""
@@ -281,7 +313,3 @@ class Prompt:
                     else:
                         self._leaves(item)
         return None
-
-
-def _begins_turn(content: str | list[_Block]) -> bool:
-    return isinstance(content, str) or any(block["type"] != "tool_result" for block in content)

@@ -42,6 +42,21 @@ _NOT_READ: Final = frozenset(
 )
 
 
+# "Enabling or disabling web search modifies the system prompt" (prompt-caching.md), so these come behind all others.
+_BEHIND: Final = ("web_search_", "web_fetch_")
+
+
+def in_prompt_order(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tools that are in the prompt, in the order in which the prompt cache takes them."""
+    first = [tool for tool in tools if not (deferred_tool(tool) or _behind(tool))]
+    return first + [tool for tool in tools if _behind(tool) and not deferred_tool(tool)]
+
+
+def _behind(tool: dict[str, Any]) -> bool:
+    kind = tool.get("type")
+    return kind is not None and kind.startswith(_BEHIND)
+
+
 def deferred_tool(tool: dict[str, Any]) -> bool:
     return bool(tool.get("defer_loading"))
 
