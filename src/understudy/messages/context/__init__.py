@@ -1,0 +1,7 @@
+"""Context editing: what is cleared from a conversation before a model sees it."""
+
+from .clear_at import without_cleared
+from .edit import Count, Edited, edit_context
+from .thinking import keeps_thinking
+
+__all__ = ["Count", "Edited", "edit_context", "keeps_thinking", "without_cleared"]
