@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 
 _BASE58 = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _TO_BASE58 = bytes(_BASE58[byte % 58] for byte in range(256))
@@ -17,6 +18,8 @@ _second = 0
 _stamp = ""
 _pool = ""
 _place = 0
+# Ids given out of each prefix while they are counted.
+_counts: Counter[str] | None = None
 
 
 def _seconds_in_base58(second: int) -> bytes:
@@ -30,6 +33,8 @@ def _seconds_in_base58(second: int) -> bytes:
 def new_id(prefix: str) -> str:
     """A fresh id such as `msg_011C…` for `prefix` `msg_`; 82 random bits behind the time."""
     global _second, _stamp, _pool, _place
+    if _counts is not None:
+        return _counted(prefix, _counts)
     now = int(time.time())
     if now != _second:
         _second, _stamp = now, "011C" + _seconds_in_base58(now).decode("ascii")
@@ -41,6 +46,25 @@ def new_id(prefix: str) -> str:
         start, _place = 0, _RANDOM
         end = _RANDOM
     return f"{prefix}{_stamp}{_pool[start:end]}"
+
+
+def count_ids(on: bool) -> None:
+    """Give out ids that count from nought, each prefix for itself, from now on; or, with False, fresh ones again.
+
+    For tests that compare whole answers. It is the process that counts, so ids repeat after each call with True.
+    """
+    global _counts
+    _counts = Counter() if on else None
+
+
+def _counted(prefix: str, counts: Counter[str]) -> str:
+    number = counts[prefix]
+    counts[prefix] += 1
+    digits = bytearray()
+    while number:
+        number, digit = divmod(number, 58)
+        digits.append(_BASE58[digit])
+    return f"{prefix}01{digits[::-1].decode('ascii').rjust(22, '1')}"
 
 
 def _forget_pool() -> None:
