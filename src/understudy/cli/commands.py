@@ -113,6 +113,32 @@ def keys_revoke(
 
 
 @app.command()
+def record(
+    upstream: Annotated[str, typer.Option(metavar="URL", help="The API to carry requests to, without /v1.")],
+    into: Annotated[Path, typer.Option(metavar="FILE", help="Exchanges are added to its end, without secrets.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8485,
+) -> None:
+    """Carry requests to a Claude API and write down what was said, for `replay`."""
+    from understudy.cli.record import record as run
+
+    run(upstream, into, host, port)
+
+
+@app.command()
+def replay(
+    source: Annotated[Path, typer.Option("--from", metavar="FILE", help="What `record` wrote.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")] = 8485,
+    timing: Annotated[bool, typer.Option("--timing", help="Streams come as slowly as they were recorded.")] = False,
+) -> None:
+    """Answer from a recording, without any network."""
+    from understudy.cli.replay import replay as run
+
+    run(source, host, port, timing=timing)
+
+
+@app.command()
 def doctor(data_dir: DataDir = None, config: Config = None) -> None:
     """Check the installation, and say what is missing and how to get it."""
     from understudy.cli.doctor import examine

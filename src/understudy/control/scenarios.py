@@ -1,0 +1,108 @@
+"""/_understudy/scenarios: load, look at and forget scenarios in a running server, with an admin key.
+
+What is loaded belongs to the process that answers; a server that is told its scenarios this way needs one worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from understudy.control.watching import ScenarioWatch
+from understudy.engines.scenarios.parsing import ScenarioError, parse_scenario
+from understudy.engines.scenarios.store import Scenarios
+from understudy.http.body import read_json_body
+from understudy.http.envelope import EXCHANGE, Envelope
+from understudy.http.exchange import Exchange
+from understudy.http.principal import Authenticator
+from understudy.wire.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
+from understudy.wire.ids import count_ids
+from understudy.wire.validation import parse_json
+
+PATH: Final = "/_understudy/scenarios"
+
+_MOST_BYTES: Final = 4 * 1024 * 1024
+
+_Handler = Callable[[Exchange, Request], Awaitable[Response]]
+
+
+def scenario_routes(scenarios: Scenarios, authenticator: Authenticator) -> list[BaseRoute]:
+    """The routes. All need an admin key, since a scenario changes what everybody is answered."""
+
+    async def load(exchange: Exchange, _: Request) -> Response:
+        body = parse_json(await read_json_body(exchange, _MOST_BYTES))
+        if not isinstance(body, dict):
+            raise InvalidRequestError("A scenario is a JSON object.")
+        given = cast("dict[str, Any]", body)
+        mode = given.pop("mode", "replace")
+        if mode not in ("replace", "append"):
+            raise InvalidRequestError("mode: must be replace or append")
+        try:
+            scenarios.load(parse_scenario(given), append=mode == "append")
+        except ScenarioError as error:
+            raise InvalidRequestError(str(error)) from None
+        return JSONResponse(scenarios.as_json())
+
+    async def show(_: Exchange, __: Request) -> Response:
+        return JSONResponse(scenarios.as_json())
+
+    async def requests(_: Exchange, request: Request) -> Response:
+        limit = request.query_params.get("limit", "100")
+        if not limit.isascii() or not limit.isdigit() or not 1 <= int(limit[:9]) <= 1000:
+            raise InvalidRequestError("limit: must be a whole number from 1 to 1000")
+        kept = list(scenarios.received)
+        return JSONResponse(
+            {"data": [one.as_json() for one in kept[-int(limit) :]], "has_more": len(kept) > int(limit)}
+        )
+
+    async def reset(_: Exchange, __: Request) -> Response:
+        scenarios.reset()
+        return JSONResponse({"type": "scenarios_reset"})
+
+    def guarded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            exchange = cast("Exchange", request.scope[EXCHANGE])
+            await _check_admin(exchange, authenticator)
+            return await handler(exchange, request)
+
+        return handle
+
+    return [
+        Route(PATH, guarded(load), methods=["POST"]),
+        Route(PATH, guarded(show), methods=["GET"]),
+        Route(PATH, guarded(reset), methods=["DELETE"]),
+        Route(f"{PATH}/requests", guarded(requests), methods=["GET"]),
+    ]
+
+
+def connect(envelope: Envelope, scenarios: Scenarios) -> None:
+    """Let `envelope` show its requests to `scenarios` from the moment one is loaded, and no longer."""
+    watch = ScenarioWatch(scenarios)
+
+    def follow(active: bool) -> None:
+        envelope.watch = watch if active else None
+
+    scenarios.on_active = follow
+    scenarios.on_ids = count_ids
+    if scenarios.active:
+        follow(True)
+        count_ids(scenarios.ids == "deterministic")
+
+
+async def _check_admin(exchange: Exchange, authenticator: Authenticator) -> None:
+    """401 without a good key in `x-api-key` or as a Bearer token, 403 with one that is no admin key."""
+    secret = exchange.header(b"x-api-key")
+    if secret is None:
+        scheme, _, token = (exchange.header(b"authorization") or "").partition(" ")
+        secret = token.strip() if scheme.lower() == "bearer" else None
+    if secret is None:
+        raise AuthenticationError("x-api-key header is required")
+    principal = await authenticator.authenticate(secret)
+    if principal is None:
+        raise AuthenticationError("invalid x-api-key")
+    if principal.kind != "admin":
+        raise PermissionDeniedError("This needs an admin key.")
