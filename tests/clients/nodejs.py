@@ -12,7 +12,8 @@ from pathlib import Path
 from clients.installs import install_once, run
 
 NODE_DIRECTORY = Path(__file__).with_name("node")
-LEAST_MAJOR = 18
+LEAST_MAJOR = 20
+"""What the most demanding of the packages asks for."""
 
 
 @cache

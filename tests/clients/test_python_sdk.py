@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Generator
 from typing import Any
 
 import anthropic
 import pytest
-import pytest_asyncio
 from anthropic import Anthropic, AsyncAnthropic
 from anthropic.types import Message, MessageParam, RawMessageStreamEvent
 
-from servers import RunningServer, ServerStarter
+from servers import ServerStarter
 
 # The SDK warns of the model's end of life in the real service; here it goes on.
 pytestmark = pytest.mark.filterwarnings("ignore:The model .* is deprecated:DeprecationWarning")
@@ -20,19 +18,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:The model .* is deprecated:Depre
 MODEL = "claude-sonnet-4-5"
 HELLO: list[MessageParam] = [{"role": "user", "content": "Hello, who are you?"}]
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Generator[Anthropic]:
-    # No retries: a test must see the first answer, not the third.
-    with Anthropic(base_url=server.url, api_key=server.api_key, max_retries=0, timeout=60) as sdk:
-        yield sdk
-
-
-@pytest_asyncio.fixture
-async def async_client(server: RunningServer) -> AsyncIterator[AsyncAnthropic]:
-    async with AsyncAnthropic(base_url=server.url, api_key=server.api_key, max_retries=0, timeout=60) as sdk:
-        yield sdk
 
 
 def text_of(message: Message) -> str:
