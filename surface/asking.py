@@ -24,6 +24,11 @@ _DOCUMENT = {
     "citations": {"enabled": True},
 }
 
+# Documented for tests of redacted thinking.
+_REDACTED = (
+    "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
+)
+
 
 def _asks(text: str, *before: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     content = [*before, {"type": "text", "text": text}]
@@ -35,6 +40,7 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     _asks("What is the weather in Paris?", tools=[_WEATHER]),
     _asks("What is 17 times 23? Think about it.", thinking={"type": "adaptive", "display": "summarized"}),
     _asks("What colour is the grass?", _DOCUMENT),
+    _asks(_REDACTED, thinking={"type": "adaptive"}),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -11,6 +12,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from understudy.documents.reader import PdfReader
 from understudy.engines.engine import Engine
 from understudy.engines.routing import Routing
 from understudy.engines.simulator.engine import SimulatorEngine
@@ -19,12 +21,15 @@ from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
+from understudy.messages.preparation import Preparation
+from understudy.messages.signatures import Signer
 from understudy.models.endpoints import ModelsEndpoints
 from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
 
 KEY = "sk-understudy-api-in-process"
 ORGANIZATION = "6f0c9a52-6d1c-4f5e-9d43-0d9a8f3b7c11"
 WORKSPACE = "wrkspc_in_process"
+SIGNING_KEYS = [("key_in_process", b"s" * 32)]
 
 HEADERS: dict[str, str] = {
     "x-api-key": KEY,
@@ -69,7 +74,8 @@ class Answer:
 
 
 class InProcess:
-    """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day."""
+    """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day, `clock`
+    the seconds of the prompt cache."""
 
     def __init__(
         self,
@@ -80,10 +86,12 @@ class InProcess:
         other_routes: Sequence[BaseRoute] = (),
         names: Sequence[str] = (),
         today: Callable[[], date] = today,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.records = Records()
         routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
-        endpoints = MessagesEndpoints(routing, http or HttpSettings(), stream or StreamSettings())
+        preparation = Preparation(Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock)
+        endpoints = MessagesEndpoints(routing, preparation, http or HttpSettings(), stream or StreamSettings())
         completions = CompletionsEndpoint(routing, http or HttpSettings())
         models = ModelsEndpoints(routing, today)
 

@@ -13,7 +13,11 @@ LONG = os.environ.get("UNDERSTUDY_TEST_LONG") == "1"
 _SUPPRESSED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 
 # In-process properties, and those over a socket or a restart.
-in_process = settings(max_examples=10_000 if LONG else 1_000, deadline=None, suppress_health_check=_SUPPRESSED)
+in_process = settings(
+    max_examples=int(os.environ.get("UNDERSTUDY_TEST_EXAMPLES", 0)) or (10_000 if LONG else 1_000),
+    deadline=None,
+    suppress_health_check=_SUPPRESSED,
+)
 over_socket = settings(max_examples=500 if LONG else 50, deadline=None, suppress_health_check=_SUPPRESSED)
 
 OLD_MODELS = ["claude-sonnet-4-5", "claude-haiku-4-5-20251001", "claude-3-haiku-20240307"]

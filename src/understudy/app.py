@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from understudy.control.routes import control_routes
+from understudy.control.scenarios import connect, scenario_routes
+from understudy.documents.reader import PdfReader
 from understudy.engines.routing import Routing
+from understudy.engines.scenarios.engine import ScenarioEngine
+from understudy.engines.scenarios.parsing import ScenarioError, read_scenario
+from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.http.envelope import ApiRoute, Envelope
 from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
+from understudy.messages.preparation import Preparation
+from understudy.messages.signatures import PURPOSE, Signer
 from understudy.models.endpoints import ModelsEndpoints
+from understudy.net.client import Fetcher
+from understudy.net.guard import Guard
 from understudy.organization.authenticator import KeyAuthenticator
 from understudy.organization.service import Organizations
-from understudy.settings import Settings, SettingsError
+from understudy.settings import NetSettings, Settings, SettingsError
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
@@ -61,16 +71,38 @@ async def open_foundations(settings: Settings) -> Foundations:
     return Foundations(db, root, organizations)
 
 
-def create_app(settings: Settings) -> Envelope:
-    """The ASGI application. The database must be migrated; connections are made at its lifespan's start."""
+def _fetcher(settings: NetSettings) -> Fetcher | None:
+    if not settings.url_sources:
+        return None
+    try:
+        return Fetcher(Guard(settings.allow))
+    except ValueError as error:
+        raise SettingsError(f"net.allow: {error}.") from None
+
+
+def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelope:
+    """The ASGI application. The database must be migrated; connections are made at its lifespan's start.
+
+    `scenarios` is for those who script answers from within the process.
+    """
+    scenarios = Scenarios(settings.scenarios.kept_requests) if scenarios is None else scenarios
+    if settings.scenarios.file is not None:
+        try:
+            scenarios.load(read_scenario(settings.scenarios.file))
+        except ScenarioError as error:
+            raise SettingsError(str(error)) from None
     db = Database(settings.storage)
     root = RootSecret.load(settings.security, settings.storage)
     authenticator = KeyAuthenticator(db, root)
-    engine = SimulatorEngine(settings.simulator)
+    engine = ScenarioEngine(SimulatorEngine(settings.simulator), scenarios)
     routing = Routing(engine, settings.models.names)
     metrics = Metrics(routing.names())
     recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
-    messages = MessagesEndpoints(routing, settings.http, settings.stream)
+    documents = settings.documents
+    pdfs = PdfReader(processes=documents.pdf_processes, timeout=documents.pdf_timeout, memory=documents.pdf_memory)
+    signer = Signer(root.derive_all(PURPOSE))
+    preparation = Preparation(signer, pdfs=pdfs, fetcher=_fetcher(settings.net), clock=time.time)
+    messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream)
 
     completions = CompletionsEndpoint(routing, settings.http)
     models = ModelsEndpoints(routing)
@@ -87,6 +119,7 @@ def create_app(settings: Settings) -> Envelope:
         gc.set_threshold(50_000, 20, 20)
 
     async def stop() -> None:
+        await pdfs.close()
         await recorder.stop()
         await authenticator.stop()
         await db.dispose()
@@ -99,7 +132,7 @@ def create_app(settings: Settings) -> Envelope:
             return "the database does not answer"
         return None
 
-    return Envelope(
+    envelope = Envelope(
         api_routes=[
             ApiRoute("/v1/messages", "POST", messages.create),
             ApiRoute("/v1/messages/count_tokens", "POST", messages.count_tokens),
@@ -108,9 +141,11 @@ def create_app(settings: Settings) -> Envelope:
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
             ApiRoute("/v1/complete", "POST", completions.create),
         ],
-        other_routes=control_routes(metrics, ready),
+        other_routes=control_routes(metrics, ready) + scenario_routes(scenarios, authenticator),
         authenticator=authenticator,
         request_log=recorder,
         start=start,
         stop=stop,
     )
+    connect(envelope, scenarios)
+    return envelope

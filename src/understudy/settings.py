@@ -101,6 +101,42 @@ class SimulatorSettings(Room):
     jitter: float = Field(default=0.0, ge=0, le=1, description="Share by which each wait varies, 0 to 1; seeded.")
 
 
+class DocumentsSettings(Room):
+    """How PDFs are read, which takes the extra `documents`. Without it their pages are counted only."""
+
+    pdf_processes: int = Field(
+        default=2, ge=1, le=64, description="Processes that read PDFs at once; started on demand."
+    )
+    pdf_timeout: float = Field(
+        default=20.0, gt=0, le=600, description="Seconds for one PDF, after which its process is killed."
+    )
+    pdf_memory: int = Field(
+        default=512 * 1024 * 1024, ge=128 * 1024 * 1024, description="Bytes of memory that such a process may have."
+    )
+
+
+class NetSettings(Room):
+    """What the server fetches from elsewhere."""
+
+    url_sources: bool = Field(default=False, description="Fetch the images and documents that requests name by URL.")
+    allow: list[str] = Field(
+        default_factory=list[str],
+        description="Host names, addresses and CIDR blocks that may be reached although they are private, on any port. "
+        "Plain http is spoken only with names and addresses that stand here.",
+    )
+
+
+class ScenarioSettings(Room):
+    """Scripted answers and faults, for tests of programs that call the API (docs/testing-your-app.md)."""
+
+    file: Path | None = Field(
+        default=None, description="Scenario (TOML or JSON) that is loaded at the start of every worker."
+    )
+    kept_requests: int = Field(
+        default=1_000, ge=1, le=100_000, description="Received requests kept in memory while a scenario is loaded."
+    )
+
+
 class StreamSettings(Room):
     """How streams are framed."""
 
@@ -144,6 +180,9 @@ class Settings(BaseModel):
     security: SecuritySettings = SecuritySettings()
     models: ModelsSettings = ModelsSettings()
     simulator: SimulatorSettings = SimulatorSettings()
+    scenarios: ScenarioSettings = ScenarioSettings()
+    documents: DocumentsSettings = DocumentsSettings()
+    net: NetSettings = NetSettings()
     stream: StreamSettings = StreamSettings()
     usage: UsageSettings = UsageSettings()
     logging: LoggingSettings = LoggingSettings()

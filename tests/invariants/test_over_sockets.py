@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from generated import NEW_MODELS, json_values, over_socket, text_requests
 from rawhttp import MESSAGE, MESSAGE_BYTES, connect, exchange, head, post, read_answer
 from servers import RunningServer, ServerStarter, clean_environment
-from streams import check_stream, parse_sse, without_ids
+from streams import check_stream, parse_sse, without_ids, without_signatures
 from understudy.messages.fold import Fold
 
 
@@ -262,7 +262,7 @@ def test_16_a_restarted_server_gives_the_same_events(serve: ServerStarter) -> No
             ]
         )
         assert server.stop() == 0
-    assert streams[0] == streams[1]
+    assert without_signatures(streams[0]) == without_signatures(streams[1])
 
 
 # --- draining, pings, padding ---

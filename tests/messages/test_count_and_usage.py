@@ -8,11 +8,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asgi import InProcess
+from asgi import ORGANIZATION, SIGNING_KEYS, InProcess
 from every_block import text
 from generated import NEW_MODELS, OLD_MODELS, in_process, texts
 from pictures import base64_of, gif, jpeg, pdf, png
+from understudy.engines.catalog import Catalog
+from understudy.messages.signatures import Seals, Signer
 
+catalog = Catalog()
 tool_names = st.sampled_from(["get_weather", "search", "run"])
 images = st.builds(
     lambda make, width, height: {
@@ -79,7 +82,11 @@ def rich_requests(draw: st.DrawFn) -> dict[str, Any]:
             result = draw(st.one_of(texts, st.lists(user_blocks, min_size=1, max_size=2)))
             answered.append({"type": "tool_result", "tool_use_id": identity["id"], "content": result})
         if thinks:
-            called.insert(0, {"type": "thinking", "thinking": draw(texts), "signature": "c2lnbmF0dXJl"})
+            thought = draw(texts)
+            known = catalog.find(model)
+            assert known is not None
+            signature = Seals(Signer(SIGNING_KEYS), known, ORGANIZATION, request).sign(thought, thought)
+            called.insert(0, {"type": "thinking", "thinking": thought, "signature": signature})
         if draw(st.booleans()):
             answered.append(draw(user_blocks))
         request["messages"] += [{"role": "assistant", "content": called}, {"role": "user", "content": answered}]

@@ -2,6 +2,9 @@
 
 An engine knows nothing of keys, limits, storage or the wire's framing. It yields *lists* of events: what became ready
 together travels together, so that a fast engine costs a few writes and a slow one is flushed token by token.
+
+Blocks open by themselves: a delta of another kind than the open block's ends that one and begins the next. `BlockEnd`
+ends it where another of the same kind follows. `tokens` of an event is how many output tokens it is made of.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
+
+from understudy.engines.materials import NO_MATERIALS, Materials
 
 StopReason: TypeAlias = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
 
@@ -28,7 +33,8 @@ class EngineTurn:
 
     `request` is the Messages request as it was validated (never changed by an engine). `max_tokens` counts tokens,
     `input_tokens` is the count of the whole prompt. `whole`: nobody sees the pieces of the answer, so it may come in as
-    few of them as is convenient.
+    few of them as is convenient. `thinking`: whether the model may think, and how (`thinking.type`; None where it may
+    not). `materials` is what the request's documents and images hold.
     """
 
     model: EngineModel
@@ -37,25 +43,86 @@ class EngineTurn:
     input_tokens: int
     whole: bool = False
     stop_sequences: list[str] = field(default_factory=list[str])
+    thinking: str | None = None
+    materials: Materials = NO_MATERIALS
 
 
 @dataclass(slots=True, frozen=True)
 class TextDelta:
-    """A piece of the answer's text. `tokens` is how many output tokens it is made of."""
+    """A piece of the answer's text."""
 
     text: str
     tokens: int
 
 
 @dataclass(slots=True, frozen=True)
+class ThinkingDelta:
+    """A piece of thinking that the client may see."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(slots=True, frozen=True)
+class RedactedThinking:
+    """A whole block of thinking that the client must not read."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(slots=True, frozen=True)
+class ToolUse:
+    """The beginning of a call of a client tool. `tokens` is what the call costs beside its input."""
+
+    name: str
+    toolset_name: str | None = None
+    tokens: int = 0
+
+
+@dataclass(slots=True, frozen=True)
+class InputDelta:
+    """A piece of the open call's input, as JSON."""
+
+    partial_json: str
+    tokens: int
+
+
+@dataclass(slots=True, frozen=True)
+class Citation:
+    """Where the text that follows, up to the end of its block, is taken from. It opens a new block of text.
+
+    `source` is a place in `materials.documents`, or in `materials.search_results`. `part` is the page or the content
+    block in it, from 0 (0 for plain text); `start` and `end` are characters in that part.
+    """
+
+    kind: Literal["document", "search_result"]
+    source: int
+    part: int
+    start: int
+    end: int
+
+
+@dataclass(slots=True, frozen=True)
+class BlockEnd:
+    """The open block ends here."""
+
+
+@dataclass(slots=True, frozen=True)
 class Stop:
-    """The end of the answer, as the engine saw it. `output_tokens` counts all it produced."""
+    """The end of the answer, as the engine saw it. `output_tokens` counts all it produced.
+
+    `details` is the answer's `stop_details` where the reason is a refusal.
+    """
 
     reason: StopReason
     output_tokens: int
+    details: dict[str, Any] | None = None
 
 
-EngineEvent: TypeAlias = TextDelta | Stop
+EngineEvent: TypeAlias = (
+    TextDelta | ThinkingDelta | RedactedThinking | ToolUse | InputDelta | Citation | BlockEnd | Stop
+)
 
 
 class Engine(Protocol):

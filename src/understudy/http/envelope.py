@@ -104,6 +104,8 @@ class Envelope:
         self._start = start
         self._stop = stop
         self._open = 0
+        # Sees each request of an API route before its endpoint does; may raise ApiError.
+        self.watch: Endpoint | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -187,6 +189,8 @@ class Envelope:
         record.api_key_id = principal.api_key_id
         read_version(exchange)
         read_betas(exchange)
+        if self.watch is not None:
+            await self.watch(exchange)
         await endpoint(exchange)
 
     def _match(self, exchange: Exchange) -> _Methods | None:

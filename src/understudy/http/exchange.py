@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -92,6 +92,11 @@ class Exchange:
 
     async def receive(self) -> Message:
         return await self._receive()
+
+    def tap(self, around_receive: Callable[[Receive], Receive], around_send: Callable[[Send], Send]) -> None:
+        """Let others stand between the routes and the connection. Whole answers then take the long way, too."""
+        self._receive, self._send = around_receive(self._receive), around_send(self._send)
+        self.scope.pop(RESPOND, None)
 
     def identity_headers(self) -> list[tuple[bytes, bytes]]:
         """`request-id`, and once the caller is known, its organization and workspace."""

@@ -64,6 +64,17 @@ def _decline_h2c(data: bytes) -> bytes:
     return _H2C_LINE.sub(b"", head + b"\r\n")[:-2] + end + rest if end else data
 
 
+def cut(respond: object) -> None:
+    """Close the connection under an answer, as a network that breaks does; what was written before is still sent.
+
+    `respond` is what the request's scope holds under RESPOND. Does nothing for one of another server.
+    """
+    if isinstance(respond, partial):
+        cycle = cast("RequestResponseCycle", respond.args[0])
+        cycle.disconnected = True
+        cycle.transport.close()
+
+
 class _UntilClosed(int):
     """The length of an HTTP/1.0 answer that ends with its connection: never exceeded, and never missing."""
 

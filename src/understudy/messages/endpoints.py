@@ -10,10 +10,10 @@ from typing import Any, Final, Literal, cast
 from understudy.engines.routing import Routing
 from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
-from understudy.messages.counting import count_prompt
-from understudy.messages.rules import check_count_request, check_prompt_length, check_request
+from understudy.messages.preparation import Preparation
+from understudy.messages.rules import check_count_request, check_request
 from understudy.messages.streaming import Encode, send_stream
-from understudy.messages.turn import Turn, complete_turn, stream_turn
+from understudy.messages.turn import complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
 from understudy.wire.json_text import canonical_json
 from understudy.wire.sse import encode, padded_encoder
@@ -30,8 +30,9 @@ _MOST_VALIDATORS: Final = 128
 
 
 class MessagesEndpoints:
-    def __init__(self, routing: Routing, http: HttpSettings, stream: StreamSettings) -> None:
+    def __init__(self, routing: Routing, preparation: Preparation, http: HttpSettings, stream: StreamSettings) -> None:
         self._routing = routing
+        self._preparation = preparation
         self._http = http
         self._stream = stream
         self._validators: dict[tuple[str, str, frozenset[str]], Validator] = {}
@@ -46,14 +47,12 @@ class MessagesEndpoints:
         record = exchange.record
         route = self._routing.resolve(request["model"])
         record.model = route.model.id
-        check_request(request, route.model, exchange.version, exchange.betas)
+        found = check_request(request, route.model, exchange.version, exchange.betas)
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
-            input_tokens = await count_prompt(request, route.model)
-            check_prompt_length(input_tokens, request, route.model, exchange.betas)
             record.engine = route.target.engine
             record.upstream_model = route.target.upstream
-            turn = Turn(request=request, route=route, input_tokens=input_tokens, betas=exchange.betas, record=record)
+            turn = await self._preparation.prepare(exchange, request, route, found)
             headers = [(b"understudy-engine", route.header)]
             if streamed:
                 async with aclosing(stream_turn(turn)) as events:
@@ -68,11 +67,10 @@ class MessagesEndpoints:
         request = await self._read(exchange, "count_tokens")
         route = self._routing.resolve(request["model"])
         exchange.record.model = route.model.id
-        check_count_request(request, route.model, exchange.version)
+        found = check_count_request(request, route.model, exchange.version)
         async with DisconnectWatch(exchange):
-            input_tokens = await count_prompt(request, route.model)
-            headers = [(b"understudy-engine", route.header)]
-            await exchange.respond_json({"input_tokens": input_tokens}, headers=headers)
+            answer = await self._preparation.count(exchange, request, route.model, found)
+            await exchange.respond_json(answer, headers=[(b"understudy-engine", route.header)])
 
     def _encoder(self, request: dict[str, Any]) -> Encode:
         if not self._stream.padding:

@@ -5,35 +5,63 @@ Streaming, whole answers and every later flavour take their events from here, so
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from understudy.engines.engine import EngineEvent, EngineTurn, TextDelta
+from understudy.engines.engine import EngineEvent, EngineTurn, Stop
+from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.record import RequestRecord
+from understudy.messages.blocks import Blocks, Display, Events, Seals
+from understudy.messages.caching import CacheUse
+from understudy.messages.citations import Citations
 from understudy.messages.fold import Fold
-from understudy.messages.stops import StopCutter
 from understudy.wire.errors import InternalError
 from understudy.wire.ids import new_id
 
 # Headers that make the answer say which context edits were applied, and list its model calls (recorded answers).
 _CONTEXT_MANAGEMENT: Final = frozenset({"context-management-2025-06-27", "compact-2026-01-12", "compact-2026-09-04"})
 _ITERATIONS: Final = frozenset({"advisor-tool-2026-03-01", "compact-2026-01-12"})
-
-Events = list[dict[str, Any]]
+_ESTIMATES: Final = "thinking-token-count-2026-05-13"
 
 
 @dataclass(slots=True)
 class Turn:
-    """A validated request on its way to its engine. `record` takes the figures that are billed and logged."""
+    """A validated request on its way to its engine. `record` takes the figures that are billed and logged.
+
+    `input_tokens` counts the whole prompt, `use` says how it is billed. `seals` signs thinking. `started` is called
+    with the message's id when the answer begins. `diagnostics` and `transformations` are fields of the answer;
+    `transformations` is None where it has no such field.
+    """
 
     request: dict[str, Any]
     route: Route
     input_tokens: int
     betas: tuple[str, ...]
     record: RequestRecord
+    use: CacheUse
+    seals: Seals
+    materials: Materials = NO_MATERIALS
+    applied_edits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    transformations: list[dict[str, str]] | None = None
+    diagnostics: dict[str, Any] | None = None
+    started: Callable[[str], Awaitable[None]] | None = None
+
+
+def thinking_type(turn: Turn) -> str | None:
+    """How the model may think: `thinking.type` as it is in force, None where it may not."""
+    thinking = turn.request.get("thinking")
+    if thinking is None:
+        return "adaptive" if turn.route.model.thinks_by_default else None
+    return None if thinking["type"] == "disabled" else thinking["type"]
+
+
+def _display(turn: Turn) -> Display:
+    thinking = turn.request.get("thinking")
+    display = thinking and thinking.get("display")
+    return display or ("summarized" if turn.route.model.shows_thinking_by_default else "omitted")
 
 
 def counts_thinking(turn: Turn) -> bool:
@@ -44,29 +72,52 @@ def counts_thinking(turn: Turn) -> bool:
     return thinking["type"] in {"enabled", "adaptive", "between_tools"}
 
 
-def _input_usage(turn: Turn) -> dict[str, int]:
-    return {
-        "input_tokens": turn.input_tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-    }
+def _most_tokens(turn: Turn) -> int:
+    """How many tokens the answer may have: what was asked for, or what the context window leaves."""
+    asked: int = turn.request["max_tokens"]
+    model = turn.route.model
+    if not model.stops_at_context_window:
+        return asked
+    window = model.max_input_tokens
+    if model.max_input_tokens_with_context_1m is not None and "context-1m-2025-08-07" in turn.betas:
+        window = model.max_input_tokens_with_context_1m
+    return min(asked, max(window - turn.input_tokens, 0))
 
 
 def _iterations(turn: Turn, output_tokens: int) -> list[dict[str, Any]]:
+    use = turn.use
     return [
         {
-            "input_tokens": turn.input_tokens,
+            "input_tokens": use.input_tokens,
             "output_tokens": output_tokens,
-            "cache_read_input_tokens": 0,
-            "cache_creation_input_tokens": 0,
-            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "cache_read_input_tokens": use.cache_read_input_tokens,
+            "cache_creation_input_tokens": use.ephemeral_5m_input_tokens + use.ephemeral_1h_input_tokens,
+            "cache_creation": {
+                "ephemeral_5m_input_tokens": use.ephemeral_5m_input_tokens,
+                "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
+            },
             "type": "message",
         }
     ]
 
 
 def _message_start(turn: Turn) -> dict[str, Any]:
-    geo = turn.request.get("inference_geo") or ("global" if turn.route.model.inference_geo else "not_available")
+    request, use, record = turn.request, turn.use, turn.record
+    geo = request.get("inference_geo") or ("global" if turn.route.model.inference_geo else "not_available")
+    usage: dict[str, Any] = {
+        "input_tokens": use.input_tokens,
+        "cache_creation_input_tokens": use.ephemeral_5m_input_tokens + use.ephemeral_1h_input_tokens,
+        "cache_read_input_tokens": use.cache_read_input_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": use.ephemeral_5m_input_tokens,
+            "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
+        },
+        "output_tokens": 1 if request["max_tokens"] else 0,
+        "service_tier": "standard",
+        "inference_geo": geo,
+    }
+    if request.get("speed"):
+        usage["speed"] = request["speed"]
     message: dict[str, Any] = {
         "model": turn.route.model.id,
         "id": new_id("msg_"),
@@ -77,106 +128,111 @@ def _message_start(turn: Turn) -> dict[str, Any]:
         "stop_reason": None,
         "stop_sequence": None,
         "stop_details": None,
-        "usage": {
-            **_input_usage(turn),
-            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
-            "output_tokens": 1,
-            "service_tier": "standard",
-            "inference_geo": geo,
-        },
-        "diagnostics": None,
+        "usage": usage,
     }
-    record = turn.record
+    if turn.transformations is not None:
+        message["input_transformations"] = turn.transformations
+    message["diagnostics"] = turn.diagnostics
     record.message_id = message["id"]
-    record.input_tokens = turn.input_tokens
+    record.input_tokens = use.input_tokens
+    record.cache_read_input_tokens = use.cache_read_input_tokens
+    record.cache_creation_5m_input_tokens = use.ephemeral_5m_input_tokens
+    record.cache_creation_1h_input_tokens = use.ephemeral_1h_input_tokens
     record.service_tier = "standard"
     record.inference_geo = geo
     return {"type": "message_start", "message": message}
 
 
-def _message_delta(turn: Turn, stop_reason: str, stop_sequence: str | None, output_tokens: int) -> dict[str, Any]:
-    usage: dict[str, Any] = {**_input_usage(turn), "output_tokens": output_tokens}
-    if counts_thinking(turn):
-        usage["output_tokens_details"] = {"thinking_tokens": 0}
-    if not _ITERATIONS.isdisjoint(turn.betas):
-        usage["iterations"] = _iterations(turn, output_tokens)
-    event: dict[str, Any] = {
-        "type": "message_delta",
-        "delta": {
-            "stop_reason": stop_reason,
-            "stop_sequence": stop_sequence,
-            "stop_details": None,
-            "container": None,
-        },
-        "usage": usage,
-    }
-    if not _CONTEXT_MANAGEMENT.isdisjoint(turn.betas):
-        event["context_management"] = {"applied_edits": []}
-    return event
-
-
 class _Answer:
     """Builds the events of one answer from what the engine yields."""
 
-    __slots__ = ("_cutter", "_open", "_output_tokens", "_turn", "ended", "stop_sequences")
+    __slots__ = ("_blocks", "_most", "_turn", "ended", "engine_turn")
 
     def __init__(self, turn: Turn) -> None:
+        request = turn.request
+        stop_sequences: list[str] = request.get("stop_sequences") or []
         self._turn = turn
-        self.stop_sequences: list[str] = turn.request.get("stop_sequences") or []
-        self._cutter = StopCutter(self.stop_sequences) if self.stop_sequences else None
-        self._output_tokens = 0
-        self._open = False
+        self._most = _most_tokens(turn)
+        self._blocks = Blocks(
+            stop_sequences,
+            _display(turn),
+            turn.seals,
+            Citations(turn.materials),
+            estimates=_ESTIMATES in turn.betas,
+        )
         self.ended = False
+        self.engine_turn = EngineTurn(
+            model=turn.route.target,
+            request=request,
+            max_tokens=self._most,
+            input_tokens=turn.input_tokens,
+            # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
+            whole=not request.get("stream") and not stop_sequences,
+            stop_sequences=stop_sequences,
+            thinking=thinking_type(turn),
+            materials=turn.materials,
+        )
 
     def feed(self, batch: list[EngineEvent]) -> Events:
         """The events that `batch` gives rise to; the last ones of the message once `ended` is set."""
+        blocks = self._blocks
         events: Events = []
         for event in batch:
-            if isinstance(event, TextDelta):
-                self._output_tokens += event.tokens
-                text, matched = self._cutter.feed(event.text) if self._cutter else (event.text, None)
-                if text:
-                    self._add_text(events, text)
-                if matched is not None:
-                    self._end(events, "stop_sequence", matched)
-                    break
-            else:
-                rest = self._cutter.rest() if self._cutter else ""
-                if rest:
-                    self._add_text(events, rest)
-                self._output_tokens = event.output_tokens
-                self._end(events, event.reason, None)
+            if isinstance(event, Stop):
+                blocks.close(events)
+                blocks.output_tokens = event.output_tokens
+                self._end(events, event.reason, event.details)
                 break
-        self._turn.record.output_tokens = self._output_tokens
+            before = blocks.output_tokens
+            if before + getattr(event, "tokens", 0) > self._most:
+                # The engine does not mind its limit; the answer does.
+                blocks.close(events)
+                self._end(events, "max_tokens", None)
+                break
+            blocks.take(event, events)
+            if blocks.matched is not None:
+                blocks.close(events)
+                self._end(events, "stop_sequence", None)
+                break
+        self._turn.record.output_tokens = blocks.output_tokens
         return events
 
-    def _add_text(self, events: Events, text: str) -> None:
-        if not self._open:
-            self._open = True
-            start = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-            events += (start, {"type": "ping"})
-        delta = {"type": "text_delta", "text": text}
-        events.append({"type": "content_block_delta", "index": 0, "delta": delta})
-
-    def _end(self, events: Events, reason: str, stop_sequence: str | None) -> None:
+    def _end(self, events: Events, reason: str, details: dict[str, Any] | None) -> None:
         self.ended = True
-        if self._open:
-            events.append({"type": "content_block_stop", "index": 0})
-        events.append(_message_delta(self._turn, reason, stop_sequence, self._output_tokens))
+        if reason in {"end_turn", "tool_use"}:
+            reason = "tool_use" if self._blocks.calls else "end_turn"
+        elif reason == "max_tokens" and self._most < self._turn.request["max_tokens"]:
+            reason = "model_context_window_exceeded"
+        events.append(self._message_delta(reason, details))
         events.append({"type": "message_stop"})
         self._turn.record.stop_reason = reason
 
-
-def _engine_turn(turn: Turn, stop_sequences: list[str]) -> EngineTurn:
-    return EngineTurn(
-        model=turn.route.target,
-        request=turn.request,
-        max_tokens=turn.request["max_tokens"],
-        input_tokens=turn.input_tokens,
-        # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
-        whole=not turn.request.get("stream") and not stop_sequences,
-        stop_sequences=stop_sequences,
-    )
+    def _message_delta(self, reason: str, details: dict[str, Any] | None) -> dict[str, Any]:
+        turn, blocks, use = self._turn, self._blocks, self._turn.use
+        usage: dict[str, Any] = {
+            "input_tokens": use.input_tokens,
+            "cache_creation_input_tokens": use.ephemeral_5m_input_tokens + use.ephemeral_1h_input_tokens,
+            "cache_read_input_tokens": use.cache_read_input_tokens,
+            "output_tokens": blocks.output_tokens,
+        }
+        if counts_thinking(turn):
+            usage["output_tokens_details"] = {"thinking_tokens": blocks.thinking_tokens}
+        event: dict[str, Any] = {
+            "type": "message_delta",
+            "delta": {
+                "stop_reason": reason,
+                "stop_sequence": blocks.matched,
+                "stop_details": details,
+                "container": None,
+            },
+            "usage": usage,
+        }
+        if turn.betas:
+            if not _ITERATIONS.isdisjoint(turn.betas):
+                usage["iterations"] = _iterations(turn, blocks.output_tokens)
+            if not _CONTEXT_MANAGEMENT.isdisjoint(turn.betas):
+                event["context_management"] = {"applied_edits": turn.applied_edits}
+        return event
 
 
 async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
@@ -187,11 +243,11 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
     """
     answer = _Answer(turn)
     started = False
-    async with aclosing(turn.route.engine.run(_engine_turn(turn, answer.stop_sequences))) as batches:
+    async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
             if not started:
                 started = True
-                yield [_message_start(turn)]
+                yield [await _begin(turn)]
             events = answer.feed(batch)
             if events:
                 yield events
@@ -204,11 +260,18 @@ async def complete_turn(turn: Turn) -> dict[str, Any]:
     """The whole answer: the fold of the same events."""
     answer = _Answer(turn)
     folded = Fold()
-    async with aclosing(turn.route.engine.run(_engine_turn(turn, answer.stop_sequences))) as batches:
+    async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
             if not folded.message:
-                folded.add(_message_start(turn))
+                folded.add(await _begin(turn))
             folded.add_all(answer.feed(batch))
             if answer.ended:
                 return folded.message
     raise InternalError
+
+
+async def _begin(turn: Turn) -> dict[str, Any]:
+    event = _message_start(turn)
+    if turn.started is not None:
+        await turn.started(event["message"]["id"])
+    return event

@@ -10,6 +10,11 @@ from understudy.engines.simulator.prose import prose
 from understudy.engines.simulator.reading import Reading
 from understudy.engines.simulator.seeded import Seeded
 
+_OF_IMAGES = re.compile(
+    r"\b(images?|pictures?|photos?|photographs?|screenshots?|drawings?|diagrams?|charts?|see|show[ns]?|look|describe|"
+    r"colou?rs?|bild|imagen|image)\b|画像|写真|^\W*$",
+    re.IGNORECASE,
+)
 _STOPWORDS = frozenset(
     (
         "a,about,all,also,am,an,and,any,are,as,at,be,been,but,by,can,could,did,do,does,explain,for,from,get,give,had,"
@@ -172,6 +177,18 @@ def _joined(words: list[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
+def _seen(reading: Reading) -> str:
+    """What an image's header tells; what it shows is not looked at."""
+    described = [
+        f"{image.media_type.partition('/')[2].upper()}, {image.width} × {image.height} pixels, {image.size:,} bytes"
+        for image in reading.images
+    ]
+    if len(described) == 1:
+        return f"The image is a {described[0]}. {_CLOSINGS[1]}"
+    listed = "; ".join(f"image {place} is a {text}" for place, text in enumerate(described, 1))
+    return f"There are {len(described)} images: {listed}. {_CLOSINGS[1]}"
+
+
 def instruction_of(asked: str) -> str:
     """The part of a long text in which an instruction stands: its beginning or its end."""
     if len(asked) <= _WINDOW:
@@ -185,6 +202,8 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     if reading.tool_results and not asked:
         results = " ".join(text.strip() for text in reading.tool_results)[:2_000].strip()
         return f"Here is the result: {results}" if results else "The tool returned nothing."
+    if reading.images and _OF_IMAGES.search(asked):
+        return _seen(reading)
     told = _told(asked) or _counted(asked)
     if told and told.strip():
         return told

@@ -6,8 +6,39 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
+from understudy.engines.materials import Image, Materials
+
 # Clients wrap their own notes to the model in such tags; they are not what the person asked.
 _OPENING = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
+# Results that have a shape of their own, and what in them is not said to anybody.
+_OTHER_RESULTS = frozenset(
+    {
+        "advisor_tool_result",
+        "bash_code_execution_tool_result",
+        "browser_state",
+        "code_execution_tool_result",
+        "mcp_tool_result",
+        "text_editor_code_execution_tool_result",
+        "web_fetch_tool_result",
+        "web_search_tool_result",
+    }
+)
+_NO_WORDS = frozenset(
+    {
+        "cache_control",
+        "caller",
+        "citations",
+        "encrypted_content",
+        "encrypted_stdout",
+        "error_code",
+        "file_id",
+        "id",
+        "media_type",
+        "retrieved_at",
+        "tool_use_id",
+        "type",
+    }
+)
 # Tags that are opened and never closed, after which a text is taken as it is: each costs a look at all of it.
 _MOST_UNCLOSED = 8
 
@@ -16,7 +47,8 @@ _MOST_UNCLOSED = 8
 class Reading:
     """`asked` is the text of the last user turn, `tool_results` the texts of the tool results it brings.
 
-    That turn is `messages[first:last]` of the request.
+    That turn is `messages[first:last]` of the request. `shown` are the texts of the documents and search results in the
+    request, `images` its images, `cites` whether any of them may be cited.
     """
 
     asked: str
@@ -24,16 +56,17 @@ class Reading:
     request: dict[str, Any]
     first: int
     last: int
+    shown: list[str]
+    images: tuple[Image, ...]
+    cites: bool
 
     def background(self) -> list[str]:
         """What is shown beside what is asked, then what stands before it, newest first, then the system prompt."""
         messages = cast("list[dict[str, Any]]", self.request["messages"])
-        texts: list[str] = []
-        for message in messages[self.first : self.last]:
-            for block in _blocks(message["content"]):
-                if block.get("type") in {"document", "search_result"}:
-                    texts += texts_of([block])
-        for message in reversed(messages[: self.first]):
+        texts = list(self.shown)
+        for message in messages[self.last :]:
+            texts += texts_of(message.get("content"))
+        for message in reversed(messages[since_compaction(messages, self.first) : self.first]):
             texts += texts_of(message.get("content"))
         texts += texts_of(self.request.get("system"))
         return texts
@@ -44,7 +77,7 @@ def _blocks(content: Any) -> list[dict[str, Any]]:
 
 
 def texts_of(content: Any) -> list[str]:
-    """All readable texts of a message's content, in order."""
+    """The texts of a message's content and of the tool results in it, in order. Documents are not among them."""
     if isinstance(content, str):
         return [content]
     found: list[str] = []
@@ -54,15 +87,32 @@ def texts_of(content: Any) -> list[str]:
             found.append(block["text"])
         elif kind == "tool_result":
             found += texts_of(block.get("content"))
-        elif kind == "search_result":
-            found.append(f"{block['title']}: " + " ".join(texts_of(block["content"])))
-        elif kind == "document":
-            source = block["source"]
-            if source["type"] == "text":
-                found.append(source["data"])
-            elif source["type"] == "content":
-                found += texts_of(source["content"])
+        elif kind == "compaction":
+            found.append(block.get("content") or "")
+        elif kind in _OTHER_RESULTS:
+            _leaves(block, found)
     return found
+
+
+def _leaves(value: Any, found: list[str]) -> None:
+    if isinstance(value, str):
+        found.append(value)
+    elif isinstance(value, list):
+        for item in cast("list[Any]", value):
+            _leaves(item, found)
+    elif isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            if name not in _NO_WORDS:
+                _leaves(item, found)
+
+
+def since_compaction(messages: list[dict[str, Any]], before: int) -> int:
+    """The last message before `before` whose summary stands for all that came earlier; 0 where none does."""
+    for place in range(before - 1, -1, -1):
+        for block in _blocks(messages[place].get("content")):
+            if block.get("type") == "compaction" and block.get("content"):
+                return place
+    return 0
 
 
 def _without_notes(text: str) -> str:
@@ -88,7 +138,8 @@ def _without_notes(text: str) -> str:
     return "".join(kept).strip()
 
 
-def _asked(content: Any) -> str:
+def asked_in(content: Any) -> str:
+    """What a user message says, without clients' notes."""
     if isinstance(content, str):
         return _without_notes(content)
     texts = [
@@ -97,7 +148,7 @@ def _asked(content: Any) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def read(request: dict[str, Any]) -> Reading:
+def read(request: dict[str, Any], materials: Materials) -> Reading:
     messages = cast("list[dict[str, Any]]", request["messages"])
     last = len(messages)
     while last > 0 and messages[last - 1]["role"] != "user":
@@ -106,13 +157,26 @@ def read(request: dict[str, Any]) -> Reading:
     # Neighbours of one role are one turn.
     while first > 0 and messages[first - 1]["role"] == "user":
         first -= 1
+    shown: list[str] = []
+    cites = False
+    if materials.documents or materials.search_results:
+        for document in materials.documents:
+            shown += document.parts
+            if document.context:
+                shown.append(document.context)
+            cites = cites or document.citations
+        for result in materials.search_results:
+            shown += result.parts
+            cites = cites or result.citations
     if last - first == 1 and isinstance(messages[first]["content"], str):
-        return Reading(_without_notes(messages[first]["content"]), [], request, first, last)
+        text = _without_notes(messages[first]["content"])
+        return Reading(text, [], request, first, last, shown, materials.images, cites)
     asked: list[str] = []
     results: list[str] = []
     for message in messages[first:last]:
-        asked.append(_asked(message["content"]))
+        asked.append(asked_in(message["content"]))
         for block in _blocks(message["content"]):
             if block.get("type") == "tool_result":
                 results += texts_of(block.get("content"))
-    return Reading("\n".join(text for text in asked if text), results, request, first, last)
+    text = "\n".join(text for text in asked if text)
+    return Reading(text, results, request, first, last, shown, materials.images, cites)

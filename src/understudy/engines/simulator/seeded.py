@@ -12,7 +12,20 @@ T = TypeVar("T")
 
 # What says how an answer is delivered, not what it is: a shorter answer is the beginning of the longer one, and a
 # streamed answer is the whole one.
-_NOT_CONTENT = frozenset({"stream", "max_tokens", "stop_sequences", "metadata", "service_tier", "speed"})
+_NOT_CONTENT = frozenset(
+    {
+        "diagnostics",
+        "inference_geo",
+        "max_tokens",
+        "metadata",
+        "safeguards",
+        "service_tier",
+        "speed",
+        "stop_sequences",
+        "stream",
+        "user_profile_id",
+    }
+)
 
 
 class Seeded:

@@ -25,7 +25,7 @@ from .schemas import schemas_fault
 from .thinking import changed_effort_fault, effort_fault, last_turn_fault, thinking_fault
 from .tools import reference_fault, resumed_fault, tool_choice_fault, walk_tools
 
-__all__ = ["check_count_request", "check_prompt_length", "check_request"]
+__all__ = ["Found", "check_count_request", "check_prompt_length", "check_request"]
 
 _MOST_BREAKPOINTS = 4
 # Ids and names are echoed; very many or long ones are cut off, as they are where the shape is judged [guess].
@@ -34,25 +34,29 @@ _LONGEST_MESSAGE = 8192
 _VERSION_2026_10_21 = "2026-10-21"
 
 
-def check_request(request: dict[str, Any], model: Model, version: str, betas: Collection[str] = ()) -> None:
-    """Raise the error that the service reports first for a well-formed Messages request."""
-    fault = _fault(request, model, version, betas, counting=False)
+def check_request(request: dict[str, Any], model: Model, version: str, betas: Collection[str] = ()) -> Found:
+    """Raise the error that the service reports first for a well-formed Messages request. Returns what is in it."""
+    found = Found()
+    fault = _fault(request, found, model, version, betas, counting=False)
     if fault is not None:
         raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
     stop_sequences = request.get("stop_sequences")
     if stop_sequences:
         check_stop_sequences(stop_sequences)
+    return found
 
 
-def check_count_request(request: dict[str, Any], model: Model, version: str) -> None:
+def check_count_request(request: dict[str, Any], model: Model, version: str) -> Found:
     """The same for a request that only counts tokens: nothing about an answer is asked, so its limits do not hold."""
-    fault = _fault(request, model, version, (), counting=True)
+    found = Found()
+    fault = _fault(request, found, model, version, (), counting=True)
     if fault is not None:
         raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
+    return found
 
 
 def _fault(
-    request: dict[str, Any], model: Model, version: str, betas: Collection[str], *, counting: bool
+    request: dict[str, Any], found: Found, model: Model, version: str, betas: Collection[str], *, counting: bool
 ) -> str | None:
     messages: list[dict[str, Any]] = request["messages"]
     if not messages:
@@ -63,7 +67,6 @@ def _fault(
         if fault is not None:
             return fault
 
-    found = Found()
     tools = request.get("tools")
     if tools:
         walk_tools(tools, found, model)
@@ -110,6 +113,9 @@ def _tools_fault(
     if found.tool is not None:
         return found.tool
     schemas = found.schemas
+    if request.get("output_format") and output_config is not None and output_config.get("format"):
+        # The one replaced the other; what the service says to both was not seen [guess].
+        return "output_format: cannot be given together with output_config.format"
     if output_config is not None and output_config.get("format"):
         schemas = [*(schemas or ()), ("output_config.format.schema", output_config["format"]["schema"])]
     elif request.get("output_format"):

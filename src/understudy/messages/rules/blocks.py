@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from understudy.engines.catalog import Model
 
-from .found import WRONG_ROLE, Found
+from .found import SERVER_TOOLS, WRONG_ROLE, Found
 from .media import check_image
 
 Block = dict[str, Any]
@@ -26,7 +26,9 @@ RESULT_OF: Final = {
 _RESULTS: Final = frozenset(RESULT_OF.values())
 
 # Observed for tool_use and tool_result, documented for search_result; the others by analogy [guess].
-_ASSISTANT_ONLY: Final = frozenset({"thinking", "redacted_thinking", "server_tool_use", *_RESULTS})
+_THINKING: Final = frozenset({"thinking", "redacted_thinking"})
+_ASSISTANT_ONLY: Final = frozenset({*_THINKING, "server_tool_use", *_RESULTS})
+_SYSTEM_ONLY: Final = frozenset({"tool_addition", "tool_removal"})
 _USER_ONLY: Final = frozenset({"search_result", "container_upload"})
 
 
@@ -51,8 +53,12 @@ def other_block(
             wrong_role(found, index, kind, "assistant")
     elif role != "user" and (kind in _USER_ONLY or (kind == "document" and not documents_anywhere)):
         wrong_role(found, index, kind, "user")
-    if kind == "image":
-        check_image(found, f"messages.{index}.content.{place}.image", block["source"], model)
+    if kind in _THINKING:
+        found.thinking = True
+    elif kind == "image":
+        check_image(
+            found, f"messages.{index}.content.{place}.image", block["source"], model, block.get("transformations")
+        )
     elif kind == "document":
         _document(found, f"messages.{index}.content.{place}.document", block, model)
     elif kind == "search_result":
@@ -64,6 +70,31 @@ def other_block(
         found.waiting[block["id"]] = (index, block["name"])
     elif kind in _RESULTS:
         _server_result(found, block, kind, index, place)
+    elif kind in _SYSTEM_ONLY:
+        wrong_role(found, index, kind, "system")
+        if kind == "tool_addition":
+            path = f"messages.{index}.content.{place}.tool_addition.tool.tool_definition.definition"
+            tool_addition(found, block["tool"], path)
+    elif kind == "container_upload" and found.container_upload is None:
+        found.container_upload = f"messages.{index}.content.{place}"
+
+
+def tool_addition(found: Found, tool: Block, path: str) -> None:
+    """A tool that is added here is one that later results and tool_choice may name."""
+    if tool["type"] != "tool_definition":
+        return
+    definition = tool["definition"]
+    if definition.get("name") is None:
+        found.unlisted_tools = True
+    else:
+        if found.tool_names is None:
+            found.tool_names = set()
+        found.tool_names.add(definition["name"])
+    kind = str(definition.get("type"))
+    if kind.startswith("code_execution_"):
+        found.runs_code = True
+    if found.server_tool is None and kind.startswith(SERVER_TOOLS):
+        found.server_tool = path, kind
 
 
 def _server_result(found: Found, block: Block, kind: str, index: int, place: int) -> None:
@@ -88,7 +119,7 @@ def nested_blocks(found: Found, path: str, blocks: list[Block], model: Model, *,
             if not block["text"]:
                 found.empty_text("messages", f"{path}.content.{place}.text", block.get("cache_control"))
         elif kind == "image":
-            check_image(found, f"{path}.content.{place}.image", block["source"], model)
+            check_image(found, f"{path}.content.{place}.image", block["source"], model, block.get("transformations"))
         elif kind == "document":
             _document(found, f"{path}.content.{place}.document", block, model)
         elif kind == "search_result":
@@ -114,7 +145,8 @@ def _document(found: Found, path: str, block: Block, model: Model) -> None:
         inner: list[Block] = source["content"]
         for place, part in enumerate(inner):
             if part["type"] == "image":
-                check_image(found, f"{path}.source.content.content.{place}.image", part["source"], model)
+                place_of = f"{path}.source.content.content.{place}.image"
+                check_image(found, place_of, part["source"], model, part.get("transformations"))
             if part.get("cache_control") is not None:
                 found.breakpoint(f"{path}.source.content.content.{place}", part["cache_control"])
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from understudy.engines.catalog import Model
 
-from .blocks import RESULT_OF, nested_blocks, other_block, wrong_role
+from .blocks import RESULT_OF, nested_blocks, other_block, tool_addition, wrong_role
 from .found import (
     EMPTY_TURN,
     SYSTEM_EMPTY,
@@ -149,6 +149,8 @@ def _system_message(found: Found, message: Block, index: int, *, first: bool, mo
         )
         return True
     content: str | list[Block] | None = message.get("content")
+    if message.get("clear_at") == "next_user_message":
+        found.clears_system = True
     settings = message.get("output_config")
     if settings and settings.get("effort"):
         if found.efforts is None:
@@ -171,7 +173,11 @@ def _system_message(found: Found, message: Block, index: int, *, first: bool, mo
                 elif not model.blank_text and block["text"].isspace():
                     found.blank_text("messages")
             elif block["type"] == "tool_addition":
-                _tool_addition(found, block["tool"])
+                tool_addition(
+                    found,
+                    block["tool"],
+                    f"messages.{index}.content.{place}.tool_addition.tool.tool_definition.definition",
+                )
             # The documentation allows no breakpoint here, but Claude Code sends one and is answered.
             if block.get("cache_control") is not None:
                 found.breakpoint(f"messages.{index}.content.{place}", block["cache_control"])
@@ -183,21 +189,6 @@ def _system_message(found: Found, message: Block, index: int, *, first: bool, mo
             f"messages.{index}: use the top-level 'system' parameter for the initial system prompt; {_DIRECTIVE}",
         )
     return True
-
-
-def _tool_addition(found: Found, tool: Block) -> None:
-    """A tool that is added here is one that later results and tool_choice may name."""
-    if tool["type"] != "tool_definition":
-        return
-    definition = tool["definition"]
-    if definition.get("name") is None:
-        found.unlisted_tools = True
-    else:
-        if found.tool_names is None:
-            found.tool_names = set()
-        found.tool_names.add(definition["name"])
-    if str(definition.get("type")).startswith("code_execution_"):
-        found.runs_code = True
 
 
 def _empty_turn(found: Found, start: int, role: str, model: Model) -> None:

@@ -6,10 +6,20 @@ first fault of each, and `check_request` raises them in order, with the rules th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 # Ranks of faults in the shape of the conversation, in the order in which the service reports them.
 UNSUPPORTED_SYSTEM, SYSTEM_KINDS, SYSTEM_EMPTY, SYSTEM_FIRST, SYSTEM_PLACE, EMPTY_TURN, WRONG_ROLE = range(7)
+
+# Beginnings of the types of tools that the service itself runs.
+SERVER_TOOLS: Final = (
+    "advisor_",
+    "code_execution_",
+    "mcp_toolset",
+    "tool_search_tool_",
+    "web_fetch_",
+    "web_search_",
+)
 
 
 class Found:
@@ -44,6 +54,14 @@ class Found:
     results_with_citations: int = 0
     results: int = 0
 
+    # What the service itself would run: where the first such tool stands, and its type. Where a file goes into a
+    # container.
+    server_tool: tuple[str, str] | None = None
+    container_upload: str | None = None
+
+    # Whether the history holds thinking, readable or not.
+    thinking: bool = False
+
     # Server tools: ids that were used, and those still without a result with the message and the name.
     server_uses: set[str] | None = None
     waiting: dict[str, tuple[int, str]] | None = None
@@ -54,6 +72,8 @@ class Found:
     last_empty: bool = True
     ends_with_system: bool = False
     efforts: list[tuple[int, str]] | None = None
+    # Whether a system message is shown for one user turn only.
+    clears_system: bool = False
 
     def wrong_shape(self, rank: int, text: str) -> None:
         if rank < self.shape_rank:

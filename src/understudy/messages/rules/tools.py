@@ -8,7 +8,7 @@ from typing import Any, Final
 from understudy.engines.catalog import Model
 
 from .conversation import unresolved
-from .found import Found
+from .found import SERVER_TOOLS, Found
 from .schemas import circular_fault
 
 Tool = dict[str, Any]
@@ -42,7 +42,7 @@ def walk_tools(tools: list[Tool], found: Found, model: Model) -> None:
         if kind == "custom":
             fault = _custom(found, index, tool)
         else:
-            fault = _typed(found, kind, model)
+            fault = _typed(found, index, kind, model)
         if fault is not None and found.tool is None:
             found.tool = fault
         if "allowed_callers" in tool and set(tool["allowed_callers"]) - {"direct"}:
@@ -91,7 +91,9 @@ def _custom(found: Found, index: int, tool: Tool) -> str | None:
     return None
 
 
-def _typed(found: Found, kind: str, model: Model) -> str | None:
+def _typed(found: Found, index: int, kind: str, model: Model) -> str | None:
+    if found.server_tool is None and kind.startswith(SERVER_TOOLS):
+        found.server_tool = f"tools.{index}", kind
     # Web tools since 2026 filter what they bring with code of their own, in a container.
     if kind.startswith(("code_execution_", "web_search_2026", "web_fetch_2026")):
         found.runs_code = True

@@ -1,0 +1,109 @@
+"""The conversation as one who answers sees it: what is asked now, what was done about it, and what came before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from understudy.engines.simulator.reading import Reading, asked_in, since_compaction, texts_of
+
+# Characters of a result, or of an earlier message, that are looked at.
+_LONGEST = 20_000
+_MOST_EARLIER = 12
+
+
+@dataclass(slots=True)
+class MadeCall:
+    """A call that was made for the turn at hand, and what came of it."""
+
+    id: str
+    name: str
+    input: dict[str, Any]
+    result: str = ""
+    is_error: bool = False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """`asked` is the text of the newest user message that says something; `calls` were made since, in order.
+
+    `start` is that message's place in the request.
+    """
+
+    request: dict[str, Any]
+    reading: Reading
+    asked: str
+    start: int
+    calls: list[MadeCall] = field(default_factory=list[MadeCall])
+
+    def earlier(self) -> list[tuple[str, str]]:
+        """Role and text of what was said before, oldest first."""
+        said: list[tuple[str, str]] = []
+        messages = cast("list[dict[str, Any]]", self.request["messages"])
+        first = since_compaction(messages, self.start)
+        for message in messages[first : self.start][-_MOST_EARLIER:]:
+            text = " ".join(texts_of(message.get("content")))[:_LONGEST]
+            if text:
+                said.append((message["role"], text))
+        return said
+
+    def context(self) -> list[str]:
+        """Texts in which a value may be found that the question itself does not give, nearest first."""
+        texts = [self.asked]
+        texts += [call.result for call in reversed(self.calls) if call.result]
+        texts += [text for _, text in reversed(self.earlier())]
+        texts += [text[:_LONGEST] for text in self.reading.shown]
+        system = self.system()
+        if system:
+            texts.append(system)
+        return texts
+
+    def system(self) -> str:
+        return " ".join(texts_of(self.request.get("system")))[:_LONGEST]
+
+    def loaded_tools(self) -> set[str]:
+        """Names of deferred tools that a search has found."""
+        found: set[str] = set()
+        for message in cast("list[dict[str, Any]]", self.request["messages"]):
+            content = message.get("content")
+            if not isinstance(content, list):
+                continue
+            for block in cast("list[dict[str, Any]]", content):
+                inner = block.get("content")
+                if isinstance(inner, dict):
+                    inner = cast("dict[str, Any]", inner).get("tool_references")
+                if isinstance(inner, list):
+                    for item in cast("list[Any]", inner):
+                        if isinstance(item, dict) and cast("dict[str, Any]", item).get("type") == "tool_reference":
+                            found.add(cast("dict[str, Any]", item)["tool_name"])
+        return found
+
+
+def converse(request: dict[str, Any], reading: Reading) -> Conversation:
+    messages = cast("list[dict[str, Any]]", request["messages"])
+    asked, start = reading.asked, reading.first
+    if not asked:
+        for place in range(reading.first - 1, -1, -1):
+            if messages[place]["role"] == "user":
+                asked = asked_in(messages[place]["content"])
+                if asked:
+                    start = place
+                    break
+    conversation = Conversation(request, reading, asked, start)
+    by_id: dict[str, MadeCall] = {}
+    for message in messages[start:]:
+        content = message.get("content")
+        if not isinstance(content, list):
+            continue
+        for block in cast("list[dict[str, Any]]", content):
+            kind = block.get("type")
+            if kind == "tool_use":
+                call = MadeCall(block["id"], block["name"], block["input"])
+                by_id[call.id] = call
+                conversation.calls.append(call)
+            elif kind == "tool_result":
+                made = by_id.get(block["tool_use_id"])
+                if made is not None:
+                    made.result = " ".join(texts_of(block.get("content")))[:_LONGEST]
+                    made.is_error = bool(block.get("is_error"))
+    return conversation

@@ -1,0 +1,194 @@
+"""What an engine yields as the content blocks of a stream: opened, filled and closed one after the other."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, Protocol, TypeAlias
+
+from understudy.engines.engine import (
+    BlockEnd,
+    Citation,
+    EngineEvent,
+    InputDelta,
+    RedactedThinking,
+    TextDelta,
+    ThinkingDelta,
+    ToolUse,
+)
+from understudy.messages.stops import StopCutter
+from understudy.wire.ids import new_id
+
+Events: TypeAlias = list[dict[str, Any]]
+Display: TypeAlias = Literal["summarized", "omitted", "updates"]
+
+_PING: Final = {"type": "ping"}
+_DIRECT: Final = {"type": "direct"}
+# Of the beta thinking-token-count: every thinking_delta bears it, and its value is this or null (recorded).
+_ESTIMATED_TOKENS: Final = 50
+
+
+class Seals(Protocol):
+    """Makes what comes with thinking: its signature, or the data that stands for what must not be read."""
+
+    def sign(self, thinking: str, shown: str) -> str: ...
+
+    def seal(self, thinking: str) -> str: ...
+
+
+class Cite(Protocol):
+    """Writes down where a text is taken from, as the `citation` of the API."""
+
+    def __call__(self, citation: Citation) -> dict[str, Any]: ...
+
+
+class Blocks:
+    """The content of one answer.
+
+    `output_tokens` are those of all that was taken in, `thinking_tokens` those of them that were thinking.
+    `calls` counts the calls of client tools. `matched` is the stop sequence that ended the text, once one has.
+    """
+
+    __slots__ = (
+        "_cite",
+        "_cutter",
+        "_display",
+        "_estimates",
+        "_index",
+        "_kind",
+        "_seals",
+        "_thinking",
+        "calls",
+        "matched",
+        "output_tokens",
+        "thinking_tokens",
+    )
+
+    def __init__(
+        self, stop_sequences: list[str], display: Display, seals: Seals, cite: Cite, *, estimates: bool
+    ) -> None:
+        self._cutter = StopCutter(stop_sequences) if stop_sequences else None
+        self._display = display
+        self._seals = seals
+        self._cite = cite
+        self._estimates = estimates
+        self._index = -1
+        self._kind: str | None = None
+        self._thinking: list[str] = []
+        self.output_tokens = 0
+        self.thinking_tokens = 0
+        self.calls = 0
+        self.matched: str | None = None
+
+    def take(self, event: EngineEvent, events: Events) -> None:
+        """Add what `event` gives rise to. Nothing more may be taken once `matched` is set."""
+        kind = event.__class__
+        if isinstance(event, TextDelta):
+            self.output_tokens += event.tokens
+            self._text(event.text, events)
+        elif isinstance(event, InputDelta):
+            self.output_tokens += event.tokens
+            if event.partial_json:
+                delta = {"type": "input_json_delta", "partial_json": event.partial_json}
+                events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+        elif isinstance(event, ThinkingDelta):
+            self._count_thinking(event.tokens)
+            self._think(event.text, events)
+        elif isinstance(event, ToolUse):
+            self.output_tokens += event.tokens
+            self._call(event, events)
+        elif isinstance(event, RedactedThinking):
+            self._count_thinking(event.tokens)
+            self.close(events)
+            self._open("redacted_thinking", {"type": "redacted_thinking", "data": self._seals.seal(event.text)}, events)
+            self.close(events)
+        elif isinstance(event, Citation):
+            self._cited(event, events)
+        elif isinstance(event, BlockEnd):
+            self.close(events)
+        else:
+            raise TypeError(f"not a part of a content: {kind}")
+
+    def close(self, events: Events) -> None:
+        """End the open block, if there is one."""
+        kind = self._kind
+        if kind == "text" and self._cutter is not None:
+            rest = self._cutter.rest()
+            if rest:
+                self._add_text(rest, events)
+        if self._kind is None:
+            return
+        if kind == "thinking":
+            whole = "".join(self._thinking)
+            self._thinking.clear()
+            signature = self._seals.sign(whole, "" if self._display == "omitted" else whole)
+            delta = {"type": "signature_delta", "signature": signature}
+            events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+        events.append({"type": "content_block_stop", "index": self._index})
+        self._kind = None
+
+    def _open(self, kind: str, block: dict[str, Any], events: Events) -> None:
+        self._kind = kind
+        self._index += 1
+        events.append({"type": "content_block_start", "index": self._index, "content_block": block})
+        if self._index == 0:
+            events.append(_PING)
+
+    def _count_thinking(self, tokens: int) -> None:
+        self.output_tokens += tokens
+        self.thinking_tokens += tokens
+
+    # --- text ---
+
+    def _text(self, text: str, events: Events) -> None:
+        if self._kind is not None and self._kind != "text":
+            self.close(events)
+        if self._cutter is not None:
+            text, self.matched = self._cutter.feed(text)
+        if text:
+            self._add_text(text, events)
+
+    def _add_text(self, text: str, events: Events) -> None:
+        if self._kind is None:
+            self._open("text", {"type": "text", "text": ""}, events)
+        delta = {"type": "text_delta", "text": text}
+        events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+
+    def _cited(self, event: Citation, events: Events) -> None:
+        # Cited spans are blocks of their own, and name their source before their text (recorded).
+        self.close(events)
+        self._open("text", {"citations": [], "type": "text", "text": ""}, events)
+        delta = {"type": "citations_delta", "citation": self._cite(event)}
+        events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+
+    # --- thinking ---
+
+    def _think(self, text: str, events: Events) -> None:
+        opened = self._kind != "thinking"
+        if opened:
+            self.close(events)
+            self._open("thinking", {"type": "thinking", "thinking": "", "signature": ""}, events)
+        self._thinking.append(text)
+        if self._display != "omitted":
+            self._show_thinking(text, events)
+        elif opened:
+            # Recorded, though the documentation speaks of no such event.
+            self._show_thinking("", events)
+
+    def _show_thinking(self, text: str, events: Events) -> None:
+        delta: dict[str, Any] = {"type": "thinking_delta", "thinking": text}
+        if self._estimates:
+            delta["estimated_tokens"] = _ESTIMATED_TOKENS if self._display == "omitted" else None
+        events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+
+    # --- calls ---
+
+    def _call(self, event: ToolUse, events: Events) -> None:
+        self.close(events)
+        self.calls += 1
+        block: dict[str, Any] = {"type": "tool_use", "id": new_id("toolu_"), "name": event.name, "input": {}}
+        block["caller"] = _DIRECT
+        if event.toolset_name is not None:
+            block["toolset_name"] = event.toolset_name
+        self._open("tool_use", block, events)
+        # Every recorded call begins with an empty piece.
+        delta = {"type": "input_json_delta", "partial_json": ""}
+        events.append({"type": "content_block_delta", "index": self._index, "delta": delta})

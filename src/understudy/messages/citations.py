@@ -1,0 +1,67 @@
+"""Where a cited text stands in what the request gave, written as the API's citations.
+
+Fields and their order: recorded 2026; offsets count characters (code points), ends are exclusive, pages begin at 1
+(citations.md).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from understudy.engines.engine import Citation
+from understudy.engines.materials import Document, Materials, SearchResult
+
+
+class Citations:
+    """Turns an engine's citation of `materials` into the location that belongs to its kind of source."""
+
+    __slots__ = ("_materials",)
+
+    def __init__(self, materials: Materials) -> None:
+        self._materials = materials
+
+    def __call__(self, citation: Citation) -> dict[str, Any]:
+        if citation.kind == "document":
+            return _in_document(self._materials.documents[citation.source], citation)
+        return _in_search_result(self._materials.search_results[citation.source], citation)
+
+
+def _in_document(document: Document, citation: Citation) -> dict[str, Any]:
+    part = document.parts[citation.part]
+    base = {"document_index": document.index, "document_title": document.title}
+    if document.kind == "text":
+        return {
+            "type": "char_location",
+            "cited_text": part[citation.start : citation.end],
+            **base,
+            "start_char_index": citation.start,
+            "end_char_index": citation.end,
+        }
+    if document.kind == "pdf":
+        return {
+            "type": "page_location",
+            "cited_text": part[citation.start : citation.end],
+            **base,
+            "start_page_number": citation.part + 1,
+            "end_page_number": citation.part + 2,
+        }
+    # Blocks that the caller cut are not cut any further (citations.md).
+    return {
+        "type": "content_block_location",
+        "cited_text": part,
+        **base,
+        "start_block_index": citation.part,
+        "end_block_index": citation.part + 1,
+    }
+
+
+def _in_search_result(result: SearchResult, citation: Citation) -> dict[str, Any]:
+    return {
+        "type": "search_result_location",
+        "cited_text": result.parts[citation.part],
+        "source": result.source,
+        "title": result.title,
+        "search_result_index": result.index,
+        "start_block_index": citation.part,
+        "end_block_index": citation.part + 1,
+    }

@@ -1,0 +1,112 @@
+"""From a request that keeps the rules to a turn that an engine can be asked: media read, thinking checked, the prompt
+edited, counted and looked up in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from understudy.documents.reader import PdfReader
+from understudy.engines.catalog import Model
+from understudy.engines.materials import NO_MATERIALS
+from understudy.engines.routing import Route
+from understudy.http.exchange import Exchange
+from understudy.messages.caching import CacheUse, MemoryLedger, PromptCache, asks_diagnosis
+from understudy.messages.context import edit_context, without_cleared
+from understudy.messages.counting import count_prompt
+from understudy.messages.materials import gather
+from understudy.messages.rules import Found, check_prompt_length
+from understudy.messages.signatures import Seals, Signer, check, no_transformations
+from understudy.messages.turn import Turn
+from understudy.messages.unbuilt import check_built
+from understudy.net.client import Fetcher
+
+
+class Preparation:
+    """`pdfs` and `fetcher` are None where documents cannot be read, or nothing is fetched. `clock` tells seconds."""
+
+    def __init__(
+        self, signer: Signer, *, pdfs: PdfReader | None, fetcher: Fetcher | None, clock: Callable[[], float]
+    ) -> None:
+        self._signer = signer
+        self._pdfs = pdfs
+        self._fetcher = fetcher
+        self._cache = PromptCache(MemoryLedger(clock), clock)
+
+    async def prepare(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> Turn:
+        """The turn for a Messages request. Raises the API's errors."""
+        model, betas = route.model, exchange.betas
+        check_built(request, found)
+        organization_id, workspace_id = _caller(exchange)
+        materials = NO_MATERIALS
+        if found.images or found.documents or found.results:
+            gathered = await gather(request, model, pdfs=self._pdfs, fetcher=self._fetcher, tenant=workspace_id)
+            request, materials = gathered.request, gathered.materials
+        # Thinking is signed for the conversation as the client knows it.
+        seals = Seals(self._signer, model, organization_id, request)
+        transformations = no_transformations(model, betas)
+        if found.thinking:
+            checked = check(request, signer=self._signer, model=model, organization_id=organization_id, betas=betas)
+            request, transformations = checked.request, checked.transformations
+        if found.clears_system:
+            request = without_cleared(request)
+        applied_edits: list[dict[str, Any]] = []
+        if request.get("context_management"):
+            edited = await edit_context(request, model, _counter(model))
+            request, applied_edits = edited.request, edited.applied_edits
+        turn = Turn(
+            request=request,
+            route=route,
+            input_tokens=0,
+            betas=betas,
+            record=exchange.record,
+            use=_NO_USE,
+            seals=seals,
+            materials=materials,
+            applied_edits=applied_edits,
+            transformations=transformations,
+        )
+        if found.breakpoints or asks_diagnosis(request, betas):
+            cached = await self._cache.begin(request, model, workspace_id, betas=betas)
+            turn.use, turn.input_tokens = cached.use, cached.total_tokens
+            turn.diagnostics, turn.started = cached.diagnostics, cached.started
+        else:
+            turn.input_tokens = await count_prompt(request, model)
+            turn.use = CacheUse(turn.input_tokens, 0, 0, 0)
+        check_prompt_length(turn.input_tokens, request, model, betas)
+        return turn
+
+    async def count(self, exchange: Exchange, request: dict[str, Any], model: Model, found: Found) -> dict[str, Any]:
+        """The answer of count_tokens: the tokens of the prompt that such a request would have."""
+        check_built(request, found)
+        if found.images or found.documents or found.results:
+            await gather(request, model, pdfs=self._pdfs, fetcher=None, counting=True)
+        if found.thinking:
+            organization_id, _ = _caller(exchange)
+            checked = check(
+                request, signer=self._signer, model=model, organization_id=organization_id, betas=exchange.betas
+            )
+            request = checked.request
+        if found.clears_system:
+            request = without_cleared(request)
+        management = request.get("context_management")
+        if management and management.get("edits"):
+            edited = await edit_context(request, model, _counter(model))
+            return {
+                "input_tokens": edited.input_tokens,
+                "context_management": {"original_input_tokens": edited.original_input_tokens},
+            }
+        return {"input_tokens": await count_prompt(request, model)}
+
+
+_NO_USE = CacheUse(0, 0, 0, 0)
+
+
+def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:
+    return lambda request: count_prompt(request, model)
+
+
+def _caller(exchange: Exchange) -> tuple[str, str]:
+    """Ids of the organization and of the workspace; empty where there is none."""
+    principal = exchange.principal
+    return ("", "") if principal is None else (principal.organization_id, principal.workspace_id or "")
