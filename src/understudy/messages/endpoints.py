@@ -16,6 +16,7 @@ from understudy.messages.streaming import Encode, send_stream
 from understudy.messages.turn import complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
 from understudy.wire.json_text import canonical_json
+from understudy.wire.slices import check_in_slices
 from understudy.wire.sse import encode, padded_encoder
 from understudy.wire.validation import Validator, parse_json, validator
 from understudy.wire.versions import gating_betas
@@ -27,6 +28,10 @@ _LARGE: Final = 256 * 1024
 
 # Combinations of betas whose validators are kept at hand. There are more than any client sends.
 _MOST_VALIDATORS: Final = 128
+
+
+async def _pause() -> None:
+    await asyncio.sleep(0)
 
 
 class MessagesEndpoints:
@@ -81,12 +86,13 @@ class MessagesEndpoints:
         sent = await read_json_body(exchange, self._http.max_body_bytes)
         body = parse_json(sent)
         # Parsing and checking two megabytes take some 5 ms each, and several times that where they are small parts.
-        large = len(sent) > _LARGE
-        if large:
+        shape = await self._validator(endpoint, exchange)
+        if len(sent) > _LARGE:
             await asyncio.sleep(0)
-        (await self._validator(endpoint, exchange)).check(body, self._mid_conversation_system)
-        if large:
+            await check_in_slices(shape, body, self._mid_conversation_system, _pause)
             await asyncio.sleep(0)
+        else:
+            shape.check(body, self._mid_conversation_system)
         return cast("dict[str, Any]", body)
 
     async def _validator(self, endpoint: _Endpoint, exchange: Exchange) -> Validator:

@@ -6,10 +6,11 @@ same faults in the same order here; this module picks the first and turns its pa
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from reprlib import Repr
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, NoReturn, TypeAlias, cast
 
 import orjson
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
@@ -24,6 +25,9 @@ Endpoint: TypeAlias = Literal["messages", "count_tokens"]
 # An unknown key or tag is echoed; one of many megabytes is cut off [guess]. Longer than any text that was seen.
 _LONGEST_MESSAGE = 8192
 
+# Bytes of a body from which on the collector waits until it is parsed.
+_LARGE: Final = 256 * 1024
+
 _TEXTS = {
     "list_type": "Input should be a valid array",
     "dict_type": "Input should be an object",
@@ -37,10 +41,17 @@ _SHAPE_TEXTS = {
 
 def parse_json(body: bytes) -> object:
     """The JSON value in `body`. Raises InvalidRequestError with the API's text, which is orjson's."""
+    # Each of very many new objects would have the collector look through the others, which doubles the time.
+    pausing = len(body) > _LARGE and gc.isenabled()
+    if pausing:
+        gc.disable()
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise InvalidRequestError(f"The request body is not valid JSON: {exc}") from None
+    finally:
+        if pausing:
+            gc.enable()
 
 
 def validator(endpoint: Endpoint, version: str, betas: Iterable[str]) -> Validator:
@@ -71,16 +82,24 @@ class Validator:
         `mid_conversation_system` tells whether the model of that name takes system messages in a conversation: models
         that do answer an unknown role with another text. It is asked only about that.
         """
+        fault = self.fault(body)
+        if fault is not None:
+            self.refuse(fault, body, mid_conversation_system)
+
+    def fault(self, body: object) -> ErrorDetails | None:
+        """The fault that is reported for `body`, as pydantic tells it."""
         try:
             self._validator.validate_python(body, context=[])
         except ValidationError as exc:
-            error = _first(exc.errors(include_url=False))
+            return _first(exc.errors(include_url=False))
+        return None
+
+    def refuse(self, fault: ErrorDetails, body: object, mid_conversation_system: Callable[[str], bool]) -> NoReturn:
+        """Raise `fault` of `body` in the API's words."""
+        if _is_role(fault):
+            message = _role_message(fault, mid_conversation_system(cast("dict[str, str]", body)["model"]))
         else:
-            return
-        if _is_role(error):
-            message = _role_message(error, mid_conversation_system(cast("dict[str, str]", body)["model"]))
-        else:
-            message = _message(error)
+            message = _message(fault)
         raise InvalidRequestError(message[:_LONGEST_MESSAGE])
 
 
