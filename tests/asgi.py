@@ -43,11 +43,14 @@ def today() -> date:
     return date(2026, 11, 22)
 
 
+@dataclass
 class OneKey:
     """An Authenticator with one key."""
 
+    workspace: str = WORKSPACE
+
     async def authenticate(self, secret: str) -> Principal | None:
-        return Principal(ORGANIZATION, WORKSPACE, "apikey_in_process") if secret == KEY else None
+        return Principal(ORGANIZATION, self.workspace, "apikey_in_process") if secret == KEY else None
 
 
 @dataclass
@@ -89,6 +92,7 @@ class InProcess:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.records = Records()
+        self.key = OneKey()
         routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
         preparation = Preparation(Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock)
         endpoints = MessagesEndpoints(routing, preparation, http or HttpSettings(), stream or StreamSettings())
@@ -107,7 +111,7 @@ class InProcess:
                 ApiRoute("/v1/complete", "POST", completions.create),
             ],
             other_routes=list(other_routes),
-            authenticator=OneKey(),
+            authenticator=self.key,
             request_log=self.records,
             start=nothing,
             stop=nothing,
