@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from understudy.engines.materials import Image
 from understudy.engines.simulator.arithmetic import work_out
 from understudy.engines.simulator.prose import prose
 from understudy.engines.simulator.reading import Reading
@@ -56,6 +57,8 @@ _SHORT = 120
 _WINDOW = 330
 # So few words are found by looking at the text's beginning only.
 _FEW_WORDS = 8
+# Characters of tools' results that are repeated.
+_MOST_OF_RESULTS = 2_000
 _PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^。、！？「」"
 
 
@@ -177,16 +180,25 @@ def _joined(words: list[str]) -> str:
     return ", ".join(words[:-1]) + " and " + words[-1]
 
 
-def _seen(reading: Reading) -> str:
-    """What an image's header tells; what it shows is not looked at."""
-    described = [
+def described(images: Sequence[Image]) -> str:
+    """What the headers of images tell; what they show is not looked at."""
+    found = [
         f"{image.media_type.partition('/')[2].upper()}, {image.width} × {image.height} pixels, {image.size:,} bytes"
-        for image in reading.images
+        for image in images
     ]
-    if len(described) == 1:
-        return f"The image is a {described[0]}. {_CLOSINGS[1]}"
-    listed = "; ".join(f"image {place} is a {text}" for place, text in enumerate(described, 1))
-    return f"There are {len(described)} images: {listed}. {_CLOSINGS[1]}"
+    if len(found) == 1:
+        return f"The image is a {found[0]}."
+    listed = "; ".join(f"image {place} is a {text}" for place, text in enumerate(found, 1))
+    return f"There are {len(found)} images: {listed}."
+
+
+def told_by_tools(results: Sequence[str], documents: Sequence[str], images: Sequence[Image]) -> str:
+    """An answer from what tools brought: their texts, the words of their documents, the looks of their images."""
+    told = [text.strip() for text in (*results, *documents) if text.strip()]
+    text = " ".join(told)[:_MOST_OF_RESULTS].strip()
+    if images:
+        text = f"{text} {described(images)}".strip()
+    return f"Here is the result: {text}" if text else "The tool returned nothing."
 
 
 def instruction_of(asked: str) -> str:
@@ -200,10 +212,9 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     """The answer's text. `seeded` is called only where there is something to choose."""
     asked = instruction_of(reading.asked)
     if reading.tool_results and not asked:
-        results = " ".join(text.strip() for text in reading.tool_results)[:2_000].strip()
-        return f"Here is the result: {results}" if results else "The tool returned nothing."
+        return told_by_tools(reading.tool_results, [], reading.images)
     if reading.images and _OF_IMAGES.search(asked):
-        return _seen(reading)
+        return f"{described(reading.images)} {_CLOSINGS[1]}"
     told = _told(asked) or _counted(asked)
     if told and told.strip():
         return told

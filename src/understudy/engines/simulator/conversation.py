@@ -58,6 +58,18 @@ class Conversation:
             texts.append(system)
         return texts
 
+    def brought(self) -> tuple[int, int]:
+        """How many documents and images came with the newest results."""
+        documents = images = 0
+        for message in self.request["messages"][self.reading.first : self.reading.last]:
+            content = message.get("content")
+            for block in cast("list[dict[str, Any]]", content) if isinstance(content, list) else []:
+                inner = block.get("content") if block.get("type") == "tool_result" else None
+                for part in cast("list[dict[str, Any]]", inner) if isinstance(inner, list) else []:
+                    documents += part["type"] == "document"
+                    images += part["type"] == "image"
+        return documents, images
+
     def system(self) -> str:
         return " ".join(texts_of(self.request.get("system")))[:_LONGEST]
 

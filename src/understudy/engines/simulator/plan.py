@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 
 from understudy.engines.engine import EngineTurn
-from understudy.engines.simulator.answers import compose
+from understudy.engines.materials import Materials
+from understudy.engines.simulator.answers import compose, told_by_tools
 from understudy.engines.simulator.choosing import Choice, Situation, choose
 from understudy.engines.simulator.conversation import Conversation, converse
 from understudy.engines.simulator.inputs import build_input, build_output
@@ -16,6 +17,7 @@ from understudy.engines.simulator.parts import Call, Part, Redacted, Refusal, Te
 from understudy.engines.simulator.quoting import quoted
 from understudy.engines.simulator.reading import read
 from understudy.engines.simulator.seeded import Seeded
+from understudy.engines.simulator.tags import in_tags
 from understudy.engines.simulator.thoughts import thoughts, thoughts_about_calls, worth_a_thought
 from understudy.wire.client_tools import client_tools
 from understudy.wire.json_text import canonical_json
@@ -41,7 +43,8 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         return [Refusal(_EXPLANATION)]
     tools = request.get("tools")
     output_format = _format_of(request)
-    if not tools and output_format is None and turn.thinking is None and not reading.cites:
+    plain = not tools and output_format is None and turn.thinking is None and not reading.cites
+    if plain and "<" not in asked:
         return [Text(compose(reading, seeded))]
     conversation = converse(request, reading)
     calls = _calls(request, conversation, seeded) if tools else []
@@ -60,7 +63,22 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         cited = quoted(conversation.asked, turn.materials)
         if cited:
             return [*parts, *cited]
+    wrapped = in_tags(conversation)
+    if wrapped is not None:
+        return [*parts, Text(wrapped)]
+    if conversation.calls and not asked:
+        return [*parts, Text(_from_results(conversation, turn.materials))]
     return [*parts, Text(compose(reading, seeded))]
+
+
+def _from_results(conversation: Conversation, materials: Materials) -> str:
+    """What the tools brought last: texts, and the documents and images among them, which are the request's last."""
+    documents, images = conversation.brought()
+    told: list[str] = []
+    for document in materials.documents[len(materials.documents) - documents :]:
+        told += document.parts
+    shown = materials.images[len(materials.images) - images :]
+    return told_by_tools(conversation.reading.tool_results, told, shown)
 
 
 def _format_of(request: dict[str, Any]) -> dict[str, Any] | None:

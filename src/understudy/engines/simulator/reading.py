@@ -86,7 +86,7 @@ def texts_of(content: Any) -> list[str]:
         if kind == "text":
             found.append(block["text"])
         elif kind == "tool_result":
-            found += texts_of(block.get("content"))
+            found += [text for text in map(_without_notes, texts_of(block.get("content"))) if text]
         elif kind == "compaction":
             found.append(block.get("content") or "")
         elif kind in _OTHER_RESULTS:
@@ -177,6 +177,6 @@ def read(request: dict[str, Any], materials: Materials) -> Reading:
         asked.append(asked_in(message["content"]))
         for block in _blocks(message["content"]):
             if block.get("type") == "tool_result":
-                results += texts_of(block.get("content"))
+                results += texts_of([block])
     text = "\n".join(text for text in asked if text)
     return Reading(text, results, request, first, last, shown, materials.images, cites)
