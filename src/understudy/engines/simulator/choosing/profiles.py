@@ -1,0 +1,363 @@
+"""What a tool's definition says about it: its acts, its things, its parameters. Remembered by content, bounded."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import orjson
+
+from understudy.engines.simulator.choosing.lexicon import lexicon
+from understudy.engines.simulator.choosing.words import Token, tokens_of
+from understudy.wire.client_tools import ClientTool
+
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_COMMAND = re.compile(r"^(?:shell_?|bash_?)?(?:command|cmd|commands|command_?line|script)$", re.I)
+_ON_OFF = re.compile(r"\bon (?:or|and|/) ?off\b", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s|\n|;|—| - ")
+_MOST_DESCRIPTION = 1_500
+# From here on a sentence says what the tool is not for, or what not to do.
+_NOT_FOR = re.compile(
+    r"\b(?:not|never|nothing|cannot|can't|don't|doesn't|without|no longer|except|rather than|instead of|unlike"
+    r"|nobody)\b",
+    re.I,
+)
+_WHEN = re.compile(
+    r"(?:use (?:this |it )?(?:when|for|if|to|after|before)|for|when|call (?:this|it) (?:when|to)|only)\b", re.I
+)
+# Characters of a description after which its words count less, and much less.
+_NEAR = 240
+_FAR = 480
+_REMEMBERED = 512
+
+_HARD = (
+    ("email", re.compile(r"e_?mail(_address)?s?$|^(recipient|to)_email", re.I)),
+    ("url", re.compile(r"(^|_)(url|uri|link|href)s?$", re.I)),
+    ("phone", re.compile(r"(^|_)(phone|mobile|msisdn|tel|telephone|fax|cell)(_?number)?s?$|phone_?number", re.I)),
+    ("coordinate", re.compile(r"^(lat|lon|lng|latitude|longitude|coordinates?)$", re.I)),
+    ("id", re.compile(r"(^|_)(ids?|uuid|number|ref|reference|sku|key|isbn|iban|vin)$|Ids?$|Number$", re.I)),
+    ("path", re.compile(r"(^|_)(path|file_?path|filename|file_name|file)s?$", re.I)),
+    ("expression", re.compile(r"^(expression|formula|equation)$", re.I)),
+    ("date", re.compile(r"(^|_)(date|day|when|deadline)s?$|_(date|at)$", re.I)),
+    ("time", re.compile(r"(^|_)(time|start|end)(_time)?$", re.I)),
+    ("place", re.compile(r"(^|_)(city|location|place|address|country|origin|destination|region)$", re.I)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`kind` is what its name, format or type says of its values: email, id, date, number, enum, text …"""
+
+    name: str
+    kind: str
+    required: bool
+    array: bool
+    stems: frozenset[str]
+    enum: frozenset[str]
+    numeric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`act` is the leading act, `acts` each with its weight; `nouns` the keys of the name's things, one dict a thing.
+
+    `index` says how much a stem or group says of the tool; `knowledge` that any question may be put to it;
+    `executes` that it takes a command line, `room` how many parameters it has of each kind.
+    """
+
+    act: str
+    acts: dict[str, float]
+    nouns: tuple[tuple[dict[str, float], float], ...]
+    index: dict[str, float]
+    parameters: tuple[Parameter, ...]
+    knowledge: bool
+    specific: bool
+    verbs: frozenset[str]
+    executes: bool
+    room: dict[str, int]
+
+    @property
+    def required(self) -> list[Parameter]:
+        return [parameter for parameter in self.parameters if parameter.required]
+
+
+_profiles: OrderedDict[tuple[str, str, bytes], Profile] = OrderedDict()
+
+
+def profile_of(tool: ClientTool) -> Profile:
+    key = (tool.name, tool.description, orjson.dumps(tool.input_schema, option=orjson.OPT_NON_STR_KEYS))
+    known = _profiles.get(key)
+    if known is not None:
+        _profiles.move_to_end(key)
+        return known
+    made = _profile(tool)
+    _profiles[key] = made
+    if len(_profiles) > _REMEMBERED:
+        _profiles.popitem(last=False)
+    return made
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def name_parts(name: str) -> list[str]:
+    return [part.lower() for part in _PARTS.findall(name)]
+
+
+_KNOWLEDGE = re.compile(
+    r"\b(web|internet|online|knowledge|documentation|docs|wikipedia|encyclop\w+|faq|handbook|articles?|documents"
+    r"|wiki)\b",
+    re.I,
+)
+# Acts that hold in so many tools that the act alone does not say what a tool is for.
+_PLAIN_ACTS = frozenset(
+    "get list search create update delete run start stop save open send close increase decrease order schedule "
+    "cancel play "
+    "copy move share track restart approve reject assign validate download upload analyze calculate lock unlock".split()
+)
+
+
+def _profile(tool: ClientTool) -> Profile:
+    known = lexicon()
+    server, _, short = tool.name.rpartition("__")
+    parts = name_parts(short or tool.name)
+    named = tokens_of(" ".join(parts))
+    description = tool.description[:_MOST_DESCRIPTION]
+    sentences = [piece for piece in _SENTENCE_END.split(description) if piece and piece.strip()]
+    described = [tokens_of(sentence[:1].lower() + sentence[1:]) for sentence in sentences[:12]]
+    first = described[0] if described else []
+    act, verb_place, acts = _acts(named, first)
+    index: dict[str, float] = {}
+
+    def add(tokens: list[Token], weight: float) -> None:
+        for token in tokens:
+            if token.stop:
+                continue
+            for key, strength in token.keys:
+                worth = weight * strength * (token.weight if key[0] != "#" else 1.0)
+                if worth > index.get(key, 0.0):
+                    index[key] = worth
+
+    nouns: list[tuple[dict[str, float], float]] = []
+    for place, token in enumerate(named):
+        if place == verb_place or (token.stop and token.stem not in known.first_words):
+            continue
+        keys = dict(token.keys) or {token.stem: 1.0}
+        nouns.append((keys, token.weight or 0.2))
+    verbs = _verbs(named, verb_place, first) | {act[1:] for act in acts if act[0] == "="}
+    for verb in verbs:
+        acts["=" + verb] = 1.0
+    if not nouns and act in _PLAIN_ACTS:
+        for token in first:
+            if not token.stop and not token.acts and token.weight >= 1.0:
+                nouns.append((dict(token.keys), 0.7))
+            if len(nouns) == 2:
+                break
+    add([token for place, token in enumerate(named) if place != verb_place], 1.0)
+    if 0 <= verb_place < len(named) and (named[verb_place].stem,) in known.things:
+        add([named[verb_place]], 0.7)
+    read = 0
+    for number, tokens in enumerate(described):
+        useful = [token for token in tokens if not (number == 0 and token is tokens[0] and token.acts)]
+        # What stands far down in a long description is seldom what the tool is for.
+        weight = 0.85 if number == 0 else 0.5 if read < _NEAR else 0.3 if read < _FAR else 0.15
+        if number and _WHEN.match(sentences[number].strip()):
+            weight += 0.15
+        if _NOT_FOR.search(sentences[number]):
+            cut = _NOT_FOR.search(sentences[number])
+            place = cut.start() if cut else 0
+            add([token for token in useful if token.end <= place], weight)
+        else:
+            add(useful, weight)
+        read += len(sentences[number])
+    schema = _mapping(tool.input_schema)
+    properties = _mapping(schema.get("properties"))
+    wanted = schema.get("required")
+    required = cast("list[object]", wanted) if isinstance(wanted, list) else []
+    parameters: list[Parameter] = []
+    for name, raw in properties.items():
+        definition = _mapping(raw)
+        name_tokens = tokens_of(" ".join(name_parts(name)))
+        add(name_tokens, 0.6)
+        text = definition.get("description")
+        if isinstance(text, str):
+            add(tokens_of(text[:300]), 0.4)
+        enum = _enum(definition)
+        for value in enum:
+            add(tokens_of(value.replace("_", " ")), 0.6)
+        parameters.append(
+            Parameter(
+                name,
+                _kind(name, definition, text if isinstance(text, str) else ""),
+                name in required and "default" not in definition,
+                _type(definition) == "array",
+                frozenset(token.stem for token in name_tokens),
+                frozenset(value.lower() for value in enum),
+                _type(definition) in {"integer", "number"},
+            )
+        )
+    for definition in properties.values():
+        # The parts of an object take values as well.
+        for name, raw in _mapping(_mapping(definition).get("properties")).items():
+            part = _mapping(raw)
+            add(tokens_of(" ".join(name_parts(name))), 0.4)
+            parameters.append(
+                Parameter(
+                    name, _kind(name, part, ""), False, False, frozenset(), frozenset(map(str.lower, _enum(part)))
+                )
+            )
+    if server:
+        add(tokens_of(" ".join(name_parts(server.removeprefix("mcp")))), 0.3)
+    knowledge = act in {"search", "get", "list", ""} and bool(
+        _KNOWLEDGE.search(short + " " + (sentences[0] if sentences else ""))
+    )
+    specific = act not in _PLAIN_ACTS
+    if _ON_OFF.search(description):
+        acts["start"] = acts["stop"] = 1.0
+    executes = any(parameter.required and _COMMAND.match(parameter.name) for parameter in parameters)
+    return Profile(
+        act, acts, tuple(nouns), index, tuple(parameters), knowledge, specific, verbs, executes, _room(parameters)
+    )
+
+
+def _room(parameters: list[Parameter]) -> dict[str, int]:
+    """How many parameters of each kind there are; "[]" that one of them is a list."""
+    room: dict[str, int] = {}
+    for parameter in parameters:
+        room[parameter.kind] = room.get(parameter.kind, 0) + 1
+        if parameter.array:
+            room["[]"] = 1
+    return room
+
+
+def _enum(definition: Mapping[str, Any]) -> list[str]:
+    values = definition.get("enum") or _mapping(definition.get("items")).get("enum")
+    return [value for value in cast("list[object]", values or []) if isinstance(value, str)][:50]
+
+
+def _type(definition: Mapping[str, Any]) -> str:
+    kind = definition.get("type")
+    kinds = cast("list[object]", kind) if isinstance(kind, list) else [kind]
+    return next((each for each in kinds if isinstance(each, str) and each != "null"), "")
+
+
+def _kind(name: str, definition: Mapping[str, Any], description: str) -> str:
+    if _enum(definition):
+        return "enum"
+    kind = _type(definition)
+    if kind == "boolean":
+        return "boolean"
+    form = definition.get("format")
+    if form in {"email", "uri", "date", "date-time", "time", "uuid"}:
+        return {"uri": "url", "date-time": "date", "uuid": "id"}.get(cast("str", form), cast("str", form))
+    for found, pattern in _HARD:
+        if pattern.search(name) and not (found == "id" and kind in {"integer", "number"} and "id" not in name.lower()):
+            return found
+    if kind in {"integer", "number"}:
+        return "number"
+    if kind == "object":
+        return "object"
+    if "email address" in description.lower() and kind != "array":
+        return "email"
+    return "text"
+
+
+def _acts(named: list[Token], first: list[Token]) -> tuple[str, int, dict[str, float]]:
+    """The leading act, the place of its word in the name (-1: none), and all acts with their weight."""
+    known = lexicon()
+    head = next((token for token in first[:3] if token.acts and not token.stop), None)
+    plural = len(first) > 1 and first[0].low.endswith("s") and not (named and named[0].acts)
+    plural = plural and (first[1].low == "and" or first[1].low.endswith("ed"))
+    if len(first) > 1 and (plural or first[1].low in _NOUN_SIGNS or first[0].low in _ASKING):
+        # "Logs of a pod", "Where a class is defined": such a tool brings what it names.
+        head = None
+    head_acts = head.acts if head and first and (head is first[0] or first[0].stop) else ()
+    near_head = {act for token in first[:3] for act in token.acts}
+    acts: dict[str, float] = {}
+    place = -1
+    pure = [
+        number
+        for number, token in enumerate(named)
+        if token.acts
+        and (token.stem,) not in known.things
+        and number in (0, len(named) - 1)
+        and (number == 0 or not head_acts or set(token.acts) & near_head)
+    ]
+    mixed = [number for number, token in enumerate(named[:1]) if token.acts and (token.stem,) in known.things]
+    if pure:
+        place = pure[0]
+    elif mixed and (not head_acts or set(head_acts) & set(named[0].acts)):
+        place = 0
+    if place >= 0:
+        leading = named[place].acts
+        common = [act for act in leading if act in head_acts]
+        for act in leading:
+            acts[act] = 1.0 if act in common or not common else 0.7
+        for act in head_acts:
+            acts.setdefault(act, 0.7)
+        act = (common or leading)[0]
+    elif first and first[0].low in {"use", "apply"} and not head_acts:
+        act = "update"
+        acts["update"] = acts["save"] = 0.6
+    elif head_acts:
+        for act in head_acts:
+            acts[act] = 1.0
+        act = head_acts[0]
+    elif first and (first[0].low in _ASKING or first[0].stop or (len(first) > 1 and not first[0].acts)):
+        act = "get"
+        acts["get"] = 0.9
+    else:
+        act = ""
+    if head is None and len(first) > 1 and first[0].acts and act != "get":
+        acts.setdefault("get", 0.8)
+        act = "get" if not pure else act
+    for token in named:
+        for other in token.acts:
+            acts.setdefault(other, 0.6)
+    # Descriptions often name two acts: "Create or update …", "Search and book …".
+    for number, token in enumerate(first[:8]):
+        if number and token.acts and first[number - 1].low in {"or", "and"} and token.acts:
+            acts["=" + token.stem] = 0.95
+            for other in token.acts:
+                # "Opens a session and returns its id": what comes back is no act of its own.
+                if first[number - 1].low == "or" or other not in {"get", "return"}:
+                    acts.setdefault(other, 0.8)
+        elif number and token.acts and token.low.endswith("ing"):
+            for other in token.acts:
+                acts.setdefault(other, 0.6)
+    return act, place, acts
+
+
+def _verbs(named: list[Token], place: int, first: list[Token]) -> frozenset[str]:
+    """The stems of the tool's own verbs: of its name and of the first word of its description, known or not."""
+    found: set[str] = set()
+    if place >= 0:
+        found.add(named[place].stem)
+    if (
+        first
+        and not first[0].stop
+        and not (len(first) > 1 and first[1].low in _NOUN_SIGNS)
+        and first[0].low not in _ASKING
+        and first[0].kind in {"", "name"}
+    ):
+        head = first[0]
+        third_person = head.low.endswith("s") and not head.low.endswith("ss")
+        objects = len(first) > 1 and first[1].low in _ARTICLES
+        named_too = bool(named) and named[0].stem == head.stem and objects
+        listed = len(first) > 1 and first[1].low == "and"
+        if (head.acts and not (third_person and listed)) or (third_person and not listed) or named_too or objects:
+            found.add(head.stem)
+        if len(first) > 1 and first[1].low.endswith("ing") and head.acts:
+            # "Start watering a field" is what "water the field" asks for.
+            found.add(first[1].stem)
+    return frozenset(found)
+
+
+# After the first word of a description these say that it is a noun.
+_NOUN_SIGNS = frozenset("of that which from about as is are".split())
+_ASKING = frozenset("where who what when how which whether every all the current daily live latest".split())
+_ARTICLES = frozenset("a an the one all some to in for".split())

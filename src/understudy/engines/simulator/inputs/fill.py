@@ -1,0 +1,261 @@
+"""Which value of the words goes into which property."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final, cast
+
+from . import dates, words
+from .assigning import Assignment, Span, overlaps, within
+from .chunks import opens_sentence
+from .converting import converted, number
+from .free_text import about, free_text
+from .hints import Hint, alternatives, hint
+from .lists import divided, listed, rest_of
+from .making import MISSING
+from .members import member, mentions, yes_or_no
+from .merging import Schema
+from .properties import hints_of, plain
+from .remembering import ONE_OF, POINTING, Memory
+from .schemas import SchemaReader
+from .scores import NUMERIC
+from .tokens import Value
+from .topic import topic
+from .validation import Checker
+from .values import Text, read_text
+
+_MOST_TEXTS: Final = 12
+_DEEPEST: Final = 6
+_SEVERAL: Final = frozenset("email url path id upper channel handle language date name place".split())
+
+
+class Filler:
+    """The words of one request; `fill` finds the values of one schema's properties in them."""
+
+    def __init__(self, judge: Checker, ask: str, context: Sequence[str], tool_name: str = "") -> None:
+        self.judge = judge
+        self.tool_stems = frozenset(words.stem(word) for word in words.name_words(tool_name))
+        self.ask = read_text(ask)
+        self.context = context[:_MOST_TEXTS]
+        self.reader = SchemaReader(judge.schema)
+        self.memory = Memory(self.ask.text, self.context, self.converted, self.tool_stems)
+        self._today: object = MISSING
+        self._topic: str | None = None
+
+    @property
+    def today(self) -> date | None:
+        if self._today is MISSING:
+            self._today = dates.reference([*self.context, self.ask.text])
+        return cast("date | None", self._today)
+
+    @property
+    def topic(self) -> str:
+        if self._topic is None:
+            self._topic = topic(self.ask.text)
+        return self._topic
+
+    def converted(self, one: Hint, value: Value) -> Any:
+        return converted(one, value, self.ask, self.today, self.tool_stems)
+
+    def hints(self, schema: Schema, where: str) -> list[Hint]:
+        """The hints of an object's properties, worked out once for each schema."""
+        try:
+            return self.judge.keep("hints" + where, lambda: hints_of(self.reader, schema))
+        except (TypeError, AttributeError, ValueError):
+            # A schema that is none.
+            return []
+
+    def fill(self, schema: Schema, text: Text, where: str = "", depth: int = 0, *, all_texts: bool = True) -> Schema:
+        hints = self.hints(schema, where)
+        filled: Schema = {}
+        wanted: list[Hint] = []
+        named: list[Span] = []
+        self._members(hints, text, filled, named)
+        for one in hints:
+            if one.name in filled:
+                continue
+            value = self._direct(one, text, f"{where}/{one.name}", depth)
+            if value is not MISSING:
+                filled[one.name] = value
+            elif one.types.isdisjoint({"array", "object", "boolean"}) and not alternatives(one.schema):
+                wanted.append(one)
+        choice = Assignment(hints, wanted, text, self.converted, filled, named, self.tool_stems)
+        choice.owner_and_name(self.context)
+        if all_texts and len(self.context) > 1 and ONE_OF.search(text.text) is not None:
+            choice.assign(21)
+            self.memory.look_up(choice.missing(), filled)
+        choice.assign(17)
+        choice.assign(9, counting=True)
+        choice.one_day()
+        if all_texts:
+            self.memory.look_up(choice.missing(), filled)
+        self._free(wanted, text, filled, [*choice.taken, *named])
+        choice.assign(1)
+        choice.only_number()
+        choice.only_name()
+        self._lists(hints, text, where, depth, filled, choice.taken, all_texts=all_texts)
+        return filled
+
+    def _members(self, hints: list[Hint], text: Text, filled: Schema, named: list[Span]) -> None:
+        """Enums: the plainest mentions first, so that two properties with the same options share none."""
+        table: list[tuple[float, int, Any, int]] = []
+        for index, one in enumerate(hints):
+            options = [] if "const" in one.schema else alternatives(one.schema)
+            for some in [[option] for option in options] if one.side is not None else [options] if options else []:
+                option, score, place = member(one, some, text)
+                if score:
+                    table.append((score, index, option, place))
+        table.sort(key=lambda row: -row[0])
+        used: list[Any] = []
+        for score, index, option, place in table:
+            one = hints[index]
+            if one.name in filled or (one.side is not None and option in used):
+                continue
+            filled[one.name] = option
+            if one.side is not None:
+                used.append(option)
+            if score > 10 and 0 <= place < len(text.tokens) and isinstance(option, str):
+                named.append(text.tokens[place][1:])
+
+    def _direct(self, one: Hint, text: Text, where: str, depth: int) -> Any:
+        """What needs no choice among values: constants, enums, booleans, objects, and what stands as `key: value`."""
+        schema = one.schema
+        if "const" in schema:
+            return schema["const"] if one.required else MISSING
+        options = alternatives(schema)
+        if options:
+            return self._option(one, options, text)
+        if "boolean" in one.types:
+            return self._boolean(one, text)
+        if "object" in one.types:
+            if depth >= _DEEPEST:
+                return MISSING
+            inner = self.fill(schema, text, where, depth + 1, all_texts=one.required)
+            if not inner or one.required or self._named(one, text):
+                return inner or MISSING
+            # An optional one is meant where two of its properties are, and not only by names.
+            return inner if len(inner) > 1 and not all(isinstance(part, str) for part in inner.values()) else MISSING
+        if "array" not in one.types and text.pairs:
+            for pair in text.pairs:
+                if one.stems == pair.stems or (one.own and one.own <= pair.stems):
+                    value = self.converted(one, Value("pair", pair.text, pair.start, pair.end))
+                    if value is not MISSING:
+                        return value
+        return MISSING
+
+    def _named(self, one: Hint, text: Text) -> bool:
+        return bool(one.stems & text.stem_set)
+
+    def _option(self, one: Hint, options: list[Any], text: Text) -> Any:
+        """An option that the text does not mention itself: as a value of a pair, or in the texts before."""
+        for pair in text.pairs:
+            if one.stems <= pair.stems:
+                for option in options:
+                    if str(option).lower() == pair.text.lower():
+                        return option
+        if "month" in one.stems or not one.required:
+            return MISSING
+        return self.memory.option(one, options)
+
+    def _boolean(self, one: Hint, text: Text) -> Any:
+        told = yes_or_no(one, text)
+        if told is not None:
+            return told
+        if one.required and "default" not in one.schema:
+            lower = {token.lower() for token, _, _ in text.tokens}
+            return words.NEGATIONS.isdisjoint(lower) and "stop" not in text.stem_set
+        return MISSING
+
+    def _free(self, wanted: list[Hint], text: Text, filled: Schema, taken: list[Span]) -> None:
+        """What is written in free words takes the words that are left."""
+        for one in wanted:
+            if one.name in filled or "string" not in one.types or not one.free:
+                continue
+            if one.required:
+                whole = self.context[0] if self.context and POINTING.search(text.text) else text.text
+                if whole != text.text and "topic" not in one.kinds:
+                    filled[one.name] = free_text(one, read_text(whole), [])
+                    continue
+                said = free_text(one, text, taken)
+                if said:
+                    filled[one.name] = said
+            elif "about" in one.kinds:
+                said = about(text.text)
+                if said:
+                    filled[one.name] = said
+
+    def _lists(
+        self,
+        hints: list[Hint],
+        text: Text,
+        where: str,
+        depth: int,
+        filled: Schema,
+        taken: list[Span],
+        *,
+        all_texts: bool,
+    ) -> None:
+        """Arrays take what is left; one that must be there and is pointed at is looked for in the other texts."""
+        for one in hints:
+            if one.name in filled or "array" not in one.types:
+                continue
+            value = self._array(one, text, f"{where}/{one.name}", depth, taken)
+            if not value and one.required and all_texts and POINTING.search(text.text):
+                for other in self.context[:4]:
+                    value = self._array(one, read_text(other), f"{where}/{one.name}", depth, [])
+                    if value:
+                        break
+            if value:
+                filled[one.name] = value
+
+    def _array(self, one: Hint, text: Text, where: str, depth: int, taken: list[Span]) -> list[Any]:
+        items = plain(self.reader, cast("Schema", one.schema.get("items") or {}))
+        options = alternatives(items)
+        if options:
+            named = [(found[0][0], option) for option in options if (found := mentions(option, text))]
+            return [option for _, option in sorted(named, key=lambda row: row[0])]
+        kinds = items.get("type")
+        if kinds == "object":
+            return self._records(items, text, where, depth) if depth < _DEEPEST else []
+        if kinds in ("integer", "number"):
+            inner = hint(one.name, items, required=True)
+            found = [
+                number(inner, value) for value in text.values if value.kind in NUMERIC and not within(value, taken)
+            ]
+            return [value for value in found if value is not MISSING]
+        inner = hint(one.name, items, required=True)
+        for kind in sorted(inner.kinds, key=lambda name: -inner.kinds[name]):
+            if inner.kinds[kind] < 17 or kind not in _SEVERAL:
+                continue
+            group = text.by_kind.get("name" if kind == "place" else kind, [])
+            values = [
+                value
+                for value in group
+                if not overlaps(value, taken) and not (kind in ("name", "place") and opens_sentence(text, value))
+            ]
+            if values and (len(values) > 1 or kind not in ("name", "place")):
+                return list(dict.fromkeys(value.text for value in values))
+        quoted = text.by_kind.get("quoted", [])
+        if len(quoted) > 1:
+            return [value.text for value in quoted]
+        if not one.required and not self._named(one, text):
+            return []
+        return listed(text, one, taken, self.tool_stems)
+
+    def _records(self, items: Schema, text: Text, where: str, depth: int) -> list[Any]:
+        """An object for each part of the text that fills one."""
+        for parts in divided(text.text):
+            records: list[Any] = []
+            for part in parts:
+                record = self.fill(items, read_text(part), where, depth + 1, all_texts=False)
+                if record:
+                    for one in self.hints(items, where):
+                        if one.name not in record and one.required and "string" in one.types and rest_of(part):
+                            record[one.name] = rest_of(part)
+                            break
+                    records.append(record)
+            if len(records) > 1 and all(self.reader.required(items) <= record.keys() for record in records):
+                return records
+        record = self.fill(items, text, where, depth + 1, all_texts=False)
+        return [record] if record else []

@@ -1,0 +1,264 @@
+"""What an earlier text says about a property: a result's fields, or the part of it that the ask points at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final, cast
+
+import orjson
+
+from . import words
+from .hints import Hint
+from .phrases import following
+from .tokens import Value
+from .values import MOST_READ, read_text
+
+_MOST_RECORDS: Final = 60
+_SPLIT: Final = re.compile(r"\n+|;\s+|,\s+(?![^(]*\))|(?<=[.!?])\s+")
+_PLACES: Final = {"first": 0, "1st": 0, "top": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "last": -1}
+_LEAST: Final = frozenset(
+    "cheapest lowest least smallest earliest soonest nearest closest shortest fastest oldest".split()
+)
+_MOST: Final = frozenset("highest largest biggest latest newest longest best priciest dearest most".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that a text tells of: its fields by the stems of their names, where it has some, and its words."""
+
+    fields: tuple[tuple[frozenset[str], Any], ...]
+    text: str
+    stems: frozenset[str]
+
+
+def recalled(
+    one: Hint,
+    text: str,
+    ask: str,
+    converted: Callable[[Hint, Value], Any],
+    missing: object,
+    *,
+    points: bool = False,
+    weakly: bool = False,
+) -> Any:
+    """The value that `text` gives for a property; of several things it tells of, that which the ask points at.
+
+    `points`: the ask points at what this property takes. `weakly`: a value of the right kind is enough, else a field
+    or a word must say that it is the property's.
+    """
+    records = records_of(text[:MOST_READ])
+    if not records:
+        return missing
+    for record in _pointed(records, ask):
+        found = _field(one, record, converted, missing, weakly)
+        if found is not missing:
+            return found
+    best = max(one.kinds, key=lambda kind: one.kinds[kind]) if one.kinds else ""
+    if points and one.types <= {"string"} and not one.identifies and best not in _TYPED:
+        first = _pointed(records, ask)[0]
+        named = next((value for stems, value in first.fields if stems & {"nam", "name", "titl"}), None)
+        said = named if named is not None else first.text if not first.fields else None
+        if not first.fields and len(records) > 1 and isinstance(said, str):
+            head = said.split(maxsplit=1)[0] if said.strip() else said
+            said = head if any(char in head for char in "-_0123456789") else said
+        if (
+            isinstance(said, str)
+            and said.count(" ") < 6
+            and len(said) > 2
+            and (first.fields or len(records) > 1 or text.lstrip()[:1] == "[")
+        ):
+            return converted(one, _as_value(said.strip(" .-*•")))
+    return missing
+
+
+@lru_cache(maxsize=64)
+def records_of(text: str) -> tuple[Record, ...]:
+    stripped = text.strip()
+    if stripped[:1] in "[{":
+        try:
+            return tuple(_of_json(orjson.loads(stripped)))[:_MOST_RECORDS]
+        except orjson.JSONDecodeError:
+            pass
+    parts = [part.strip() for part in _SPLIT.split(stripped)][:_MOST_RECORDS]
+    return tuple(Record((), part, read_text(part).stem_set) for part in parts if part)
+
+
+def _of_json(value: Any, depth: int = 0) -> Iterator[Record]:
+    if depth > 6:
+        return
+    if isinstance(value, list):
+        for item in cast("list[Any]", value)[:_MOST_RECORDS]:
+            if isinstance(item, (dict, list)):
+                yield from _of_json(item, depth + 1)
+            else:
+                yield Record((), str(item), read_text(str(item)).stem_set)
+    elif isinstance(value, dict):
+        fields: list[tuple[frozenset[str], Any]] = []
+        inner: list[Any] = []
+        said: list[str] = []
+        for name, part in cast("dict[str, Any]", value).items():
+            stems = frozenset(words.stem(word) for word in words.name_words(name))
+            if isinstance(part, list):
+                items = cast("list[Any]", part)
+                if any(isinstance(item, dict) for item in items):
+                    inner.append(items)
+                continue
+            if isinstance(part, dict):
+                for other, leaf in cast("dict[str, Any]", part).items():
+                    if isinstance(leaf, (str, int, float)):
+                        more = frozenset(words.stem(word) for word in words.name_words(other))
+                        fields.append((stems | more, leaf))
+                        said.append(str(leaf))
+                continue
+            fields.append((stems, part))
+            said.append(str(cast("object", part))[:300])
+        if fields:
+            whole = " ".join(said)
+            yield Record(tuple(fields), whole, read_text(whole).stem_set)
+        for part in inner:
+            yield from _of_json(part, depth + 1)
+
+
+def _pointed(records: tuple[Record, ...], ask: str) -> list[Record]:
+    """The records, the one that the ask points at first."""
+    if len(records) == 1:
+        return list(records)
+    text = read_text(ask)
+    said = {token.lower() for token, _, _ in text.tokens}
+    order = list(range(len(records)))
+    share = [0.0] * len(records)
+    telling = {stem for stem in text.stem_set if len(stem) > 2 and stem not in words.PREPOSITIONS}
+    for stem in telling:
+        has = [place for place in order if _has(records[place], stem)]
+        if has and len(has) < len(records):
+            for place in has:
+                share[place] += 1 / len(has)
+    order.sort(key=lambda place: -share[place])
+    least, most = not said.isdisjoint(_LEAST), not said.isdisjoint(_MOST)
+    if least or most:
+        sizes = {place: _size(record, said) for place, record in enumerate(records)}
+        known = [place for place in order if sizes[place] is not None]
+        if known:
+            known.sort(key=lambda place: cast("float", sizes[place]), reverse=most and "expensive" not in said)
+            if "expensive" in said and "most" in said:
+                known.reverse()
+            return [records[place] for place in known]
+    for word, index in _PLACES.items():
+        if word in said and (text.text.find(word + " one") >= 0 or not any(share)) and -1 <= index < len(records):
+            chosen = records[index]
+            return [chosen, *(record for record in records if record is not chosen)]
+    return [records[place] for place in order]
+
+
+def _has(record: Record, stem: str) -> bool:
+    if stem in record.stems:
+        return True
+    return any(
+        len(mine) > 2 and len(stem) > 3 and (stem.startswith(mine) or mine.startswith(stem)) for mine in record.stems
+    )
+
+
+def _size(record: Record, said: set[str]) -> float | None:
+    for stems, value in record.fields:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and "id" not in stems:
+            return float(value)
+    for stems, value in record.fields:
+        if isinstance(value, str) and value[:4].isdigit() and "id" not in stems and "-" in value:
+            digits = re.sub(r"\D", "", value)[:12]
+            return float(digits)
+    if record.fields:
+        return None
+    sizes = [value.number for value in read_text(record.text).values if value.number is not None]
+    return sizes[0] if sizes else None
+
+
+def _field(one: Hint, record: Record, converted: Callable[[Hint, Value], Any], missing: object, weakly: bool) -> Any:
+    ranked: list[tuple[int, Any]] = []
+    for stems, value in record.fields:
+        if value is None or isinstance(value, (list, dict, bool)):
+            continue
+        rank = _agreement(one, stems)
+        if rank:
+            ranked.append((rank, value))
+    for _, value in sorted(ranked, key=lambda row: -row[0]):
+        found = converted(one, _as_value(value))
+        if found is not missing:
+            return found
+    if record.fields:
+        return missing
+    return _said(one, record, converted, missing, weakly)
+
+
+def _agreement(one: Hint, stems: frozenset[str]) -> int:
+    """How well a field's name is that of the property; 0 where it is another one's."""
+    if stems == one.stems:
+        return 9
+    if one.own and one.own == stems - _NAMING:
+        return 7
+    if one.identifies and not stems.isdisjoint(_NAMING) and one.own and one.own <= stems:
+        return 6
+    if one.identifies and stems <= _NAMING:
+        return 5 if "id" in stems else 4
+    if one.own and one.own <= stems and not one.identifies:
+        return 4
+    if stems and stems <= one.own:
+        return 3
+    if "email" in stems and one.kinds.get("email", 0) >= 22:
+        return 3
+    if not one.identifies and one.required and stems == frozenset({"name"}) and one.kinds.get("name", 0) >= 16:
+        return 1
+    return 0
+
+
+_NAMING: Final = frozenset(
+    words.stem(word) for word in "id number no code key ref reference sku identifier uuid".split()
+)
+
+
+def _as_value(value: Any) -> Value:
+    text = str(value)
+    number = value if isinstance(value, (int, float)) else None
+    return Value("pair", text, 0, len(text), number=number)
+
+
+def _said(one: Hint, record: Record, converted: Callable[[Hint, Value], Any], missing: object, weakly: bool) -> Any:
+    text = read_text(record.text)
+    for pair in text.pairs:
+        if _agreement(one, pair.stems) > 3:
+            found = converted(one, Value("pair", pair.text, pair.start, pair.end))
+            if found is not missing:
+                return found
+    word = following(text, one.own or one.stems - words.PREPOSITIONS)
+    if word is not None and (word.kind == "marked" or not one.identifies):
+        found = converted(one, word)
+        if found is not missing:
+            return found
+    for kind in ("object", "phrase"):
+        for value in text.by_kind.get(kind, ()):
+            stems = {words.stem(part) for part in words.name_words(value.text)}
+            if one.own and one.own & stems and stems - one.own and not one.identifies:
+                found = converted(one, value)
+                if found is not missing:
+                    return found
+    numeric = not one.types.isdisjoint({"integer", "number"})
+    wanted: tuple[str, ...] = ()
+    if numeric:
+        wanted = ("number",) if one.identifies or one.required else ()
+    elif one.identifies:
+        wanted = ("id",)
+    else:
+        wanted = tuple(kind for kind in sorted(one.kinds, key=lambda kind: -one.kinds[kind]) if kind in _TYPED)
+    if not weakly and not one.identifies:
+        wanted = tuple(kind for kind in wanted if kind in ("email", "url", "path"))
+    for kind in wanted:
+        for value in text.by_kind.get(kind, ()):
+            found = converted(one, value)
+            if found is not missing:
+                return found
+    return missing
+
+
+_TYPED: Final = frozenset("email url path date datetime time phone ip".split())

@@ -1,0 +1,199 @@
+"""How well a value of the words fits a property: its kind, the words beside it, its unit, and its place in a pair."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import words
+from .chunks import opens_sentence
+from .hints import Hint
+from .phrases import following
+from .tokens import Value
+from .values import Text
+
+CLEAR: Final = 28
+"""An optional property is filled from this score on: its kind is right, or its own words stand beside the value."""
+NUMERIC: Final = frozenset({"number", "percent", "money"})
+_NUMBERS_ONLY: Final = {"number": 0, "percent": 0, "money": 0}
+_LABELS: Final = frozenset(words.stem(word) for word in "number no id nr ref reference code # member card".split())
+
+
+_ASKING: Final = frozenset(words.stem(word) for word in "what what's how when where which who is are does do".split())
+_TELLING: Final = frozenset("of is are to as from named called".split())
+
+
+def scored(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> list[tuple[float, Value]]:
+    """The values of `text` that a property may take. `tool_stems`: what the tool is called, which is no value."""
+    numeric = not one.types.isdisjoint({"number", "integer"})
+    only_numbers = numeric and "string" not in one.types
+    found: list[tuple[float, Value]] = []
+    label = one.own or one.stems - words.PREPOSITIONS
+    word = following(text, label) if label and not only_numbers and "tail" not in one.kinds else None
+    quoted = word is not None and text.text[word.start : word.start + 1] in ('"', "'", "“", "`")
+    if word is not None and (quoted or not one.identifies or any(char.isdigit() for char in word.text)):
+        found.append((_marked(one, word, text), word))
+    # A language is no currency: "japanese yen".
+    foreign = one.kinds.get("currency", 0) >= 22
+    looked = (_NUMBERS_ONLY | one.kinds) if only_numbers else one.looked
+    for kind, values in text.by_kind.items():
+        if kind not in looked or (foreign and kind in ("language", "upper", "name")):
+            continue
+        for value in values:
+            score = _numeric(one, value) if numeric and kind in NUMERIC else float(looked[kind])
+            if kind == "number" and not numeric and value.unit is None and len(value.text) > 4:
+                score = max(score, 17.5)
+            score += _beside(one, value) + _cued(one, value, text)
+            if kind in ("phrase", "object", "name", "upper"):
+                score += _worded(one, value, text, tool_stems)
+            if kind in ("phrase", "object") and kind not in one.kinds and score < 40:
+                score = min(score, 12 if "tail" not in one.kinds else 5)
+            if kind in ("phrase", "object") and "tail" in one.kinds:
+                score = min(score, 5)
+            if kind == "quoted" and one.free:
+                score += 6
+            if kind == "number" and not numeric and one.kinds.get("time", 0) >= 16 and value.before[:1] == ("at",):
+                score = 24 if value.unit not in words.MEASURES else 0
+            if one.identifies:
+                score = _identifying(one, value, score)
+            if one.free and kind in ("name", "object", "phrase", "id", "upper", "path", "number", "owner"):
+                score = min(score, 5)
+            if score > 0:
+                found.append((score - value.start * 0.002, value))
+    return found
+
+
+def _marked(one: Hint, word: Value, text: Text) -> float:
+    if one.free:
+        return 0.0
+    if word.kind == "marked":
+        return 44.0
+    # "the payments namespace needs": the label ends a phrase, so that what follows is no value of it.
+    for chunk in (*text.by_kind.get("object", ()), *text.by_kind.get("phrase", ())):
+        if chunk.start < word.start <= chunk.end and not text.text[chunk.start : word.start].strip().isspace():
+            label = text.text[chunk.start : word.start].split()
+            if len(label) > 1:
+                return 12.0
+    return 27.5 + (4 if one.required else 0)
+
+
+def _numeric(one: Hint, value: Value) -> float:
+    score = max(float(one.kinds.get(value.kind, 0)), 10.0)
+    if value.unit is not None and words.stem(value.unit) in one.own:
+        score += 24
+    mine, theirs = words.MEASURES.get(one.unit or ""), words.MEASURES.get(value.unit or "")
+    if mine is not None and theirs is not None:
+        score += 22 if mine[0] == theirs[0] else -8
+    elif one.unit is not None and value.kind == "number":
+        score -= 4
+    elif theirs is not None and theirs[0] == "time" and "number" not in one.kinds:
+        score -= 6
+    if "money" in one.kinds and not value.after:
+        score += 6
+    if value.text.lower() == "one":
+        score -= 4
+    if value.after and value.after[0] in one.own:
+        score += 20
+    elif len(value.after) > 1 and value.after[1] in one.own:
+        score += 14
+    return score
+
+
+def _beside(one: Hint, value: Value) -> float:
+    if value.kind == "phrase":
+        # "the title of X", but not "the clause against X".
+        beside = value.before[: 2 if value.before and value.before[0] in _TELLING else 1]
+    elif value.before[:1] == (",",):
+        beside = value.after[:1]
+    elif value.kind in ("object", "name"):
+        brought = value.before[:1] != () and value.before[0] in words.PREPOSITIONS and value.before[0] not in _TELLING
+        beside = value.before[: 1 if brought else 2]
+    else:
+        beside = (*value.before[:2], *value.after[:1])
+    if one.own and not one.own.isdisjoint(beside):
+        return 26
+    if not one.stems.isdisjoint(value.before[:1]):
+        return 20
+    return 0
+
+
+def _counted(value: Value, text: Text) -> bool:
+    """Whether a phrase is what a number counts, or what something is changed into: "120 swiss francs in euros"."""
+    before = text.text[: value.start].rstrip()
+    return before[-1:].isdigit() or (value.before[:1] != () and value.before[0] in ("in", "into", "to", "as"))
+
+
+def _cued(one: Hint, value: Value, text: Text) -> float:
+    before = words.stem(value.before[0]) if value.before else ""
+    score = 8.0 if before in one.prepositions else 0.0
+    if one.side is not None:
+        if len(value.before) > 1 and before in one.stems:
+            before = value.before[1]
+        amount = value.kind in ("currency", "money") or (
+            one.kinds.get("currency", 0) >= 22 and value.kind in ("phrase", "object") and _counted(value, text)
+        )
+        if amount and before in ("in", "into", "to", "as"):
+            score += 24 if one.side == "to" else -20
+        elif amount:
+            score += 12 if one.side == "from" else -12
+        elif before in words.SIDES[one.side]:
+            score += 24
+        elif before in ("from", "to", "into", "out"):
+            score -= 20
+    if value.kind == "phrase" and before not in one.prepositions and before not in one.stems and one.prepositions:
+        score -= 8
+    return score
+
+
+def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str]) -> float:
+    """What the words of a phrase or a name say: the property's own word in it, or only what the tool is called."""
+    stems = [words.stem(word) for word in words.name_words(value.text)]
+    score = 0.0
+    inner = one.own.intersection(stems)
+    if stems and words.GENERAL_STEMS.issuperset(stems):
+        score -= 12
+    elif inner and words.GENERAL_STEMS.union(inner).issuperset(stems):
+        score -= 14
+    elif inner and len(inner) < len(stems):
+        score += 22
+    elif inner:
+        score -= 14
+    elif stems and tool_stems.issuperset(stems):
+        score -= 12
+    if value.kind in ("name", "upper") and opens_sentence(text, value):
+        score -= 14
+    if "owner" in one.kinds and value.text.istitle() and " " in value.text:
+        score += 12
+    inside = value.text[1:] if value.kind == "object" else value.text
+    if value.kind in ("phrase", "object"):
+        if any(char.isdigit() or char.isupper() for char in inside):
+            score += 2
+        if "-" in inside:
+            score += 2
+        if value.kind == "object" and one.kinds.get("object") == 16 and text.stems[:1] and text.stems[0] in _ASKING:
+            # "What is the boiling point of acetone?": what is asked for is not the thing that it is asked of.
+            score -= 3
+        if any(len(mine) > 3 and stem != mine and stem.endswith(mine) for stem in stems for mine in one.own):
+            score += 10
+    return score
+
+
+def _identifying(one: Hint, value: Value, score: float) -> float:
+    """An id has digits; a bare number is one where it is called so, or where it is long and counts nothing."""
+    if not any(char.isdigit() for char in value.text):
+        return min(score, 10)
+    if value.kind == "id":
+        return score
+    if value.kind in ("number", "phone"):
+        labelled = bool(value.before) and (value.before[0] in one.own or value.before[0] in _LABELS)
+        if labelled:
+            return max(score, 30)
+        digits = sum(char.isdigit() for char in value.text)
+        if "phone" in one.kinds and digits < 5:
+            return 0
+        counts = bool(value.after) and value.unit is not None and value.unit not in words.PREPOSITIONS
+        if digits >= 3 and not (counts and value.unit in words.MEASURES):
+            return max(score, 24)
+        return min(score, 9)
+    if value.kind in ("date", "time", "datetime", "money", "percent"):
+        return 0
+    return min(score, 16)
