@@ -109,6 +109,17 @@ class BlockEnd:
 
 
 @dataclass(slots=True, frozen=True)
+class PromptUsage:
+    """The upstream's own count of the prompt, which then takes the place of the estimate. Of several the last one counts.
+
+    `input_tokens` are those of the whole prompt, `cache_read_input_tokens` those of them that were not computed again.
+    """
+
+    input_tokens: int
+    cache_read_input_tokens: int = 0
+
+
+@dataclass(slots=True, frozen=True)
 class Stop:
     """The end of the answer, as the engine saw it. `output_tokens` counts all it produced.
 
@@ -121,7 +132,7 @@ class Stop:
 
 
 EngineEvent: TypeAlias = (
-    TextDelta | ThinkingDelta | RedactedThinking | ToolUse | InputDelta | Citation | BlockEnd | Stop
+    TextDelta | ThinkingDelta | RedactedThinking | ToolUse | InputDelta | Citation | BlockEnd | PromptUsage | Stop
 )
 
 

@@ -47,6 +47,12 @@ class Conversation:
                 said.append((message["role"], text))
         return said
 
+    def asked_before(self) -> list[str]:
+        """What the user said in earlier messages, oldest first."""
+        messages = cast("list[dict[str, Any]]", self.request["messages"][: self.start])
+        texts = (asked_in(message["content"]) for message in messages if message["role"] == "user")
+        return [text[:_LONGEST] for text in texts if text]
+
     def context(self) -> list[str]:
         """Texts in which a value may be found that the question itself does not give, nearest first."""
         texts = [self.asked]

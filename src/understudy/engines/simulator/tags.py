@@ -30,7 +30,7 @@ def in_tags(conversation: Conversation) -> str | None:
     tags = list(dict.fromkeys(_TAG.findall(wanted)))[:_MOST_TAGS]
     if not tags:
         return None
-    said = [_short(text) for role, text in conversation.earlier() if role == "user"][-_MOST_SAID:]
+    said = [_short(text) for text in conversation.asked_before()][-_MOST_SAID:]
     return "\n\n".join([f"<{tag}>\n{_content(tag, said, asked)}\n</{tag}>" for tag in tags])
 
 
