@@ -19,7 +19,8 @@ import httptools
 import uvloop
 
 COUNTER_PLACE = b"00000000"
-"""Replaced in every body by the request's number, so that no server answers from what it remembers of the last one."""
+"""Replaced in every body, wherever it stands, by the request's number, so that no server answers from what it remembers
+of the last one."""
 
 GRACE = 30.0
 """Seconds beyond `seconds` in which requests under way may end."""
@@ -69,11 +70,11 @@ class Generator:
         self.in_flight = 0
         self.started = time.perf_counter()
         self.finished = asyncio.Event()
-        before, _, after = load.body.encode().partition(COUNTER_PLACE)
+        body_parts = load.body.encode().split(COUNTER_PLACE)
         head = f"POST /v1/messages HTTP/1.1\r\nhost: {load.host}:{load.port}\r\n"
         head += f"content-length: {len(load.body.encode())}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
-        self._before, self._after = head.encode() + b"\r\n" + before, after
+        self._parts = [head.encode() + b"\r\n" + body_parts[0], *body_parts[1:]]
 
     def next_request(self) -> bytes | None:
         late = time.perf_counter() - self.started > self.load.seconds
@@ -83,7 +84,7 @@ class Generator:
             return None
         self.begun += 1
         self.in_flight += 1
-        return b"%s%08d%s" % (self._before, self.begun, self._after)
+        return (b"%08d" % self.begun).join(self._parts)
 
     def ended(self, latency: float, first: float) -> None:
         self.in_flight -= 1

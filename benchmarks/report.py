@@ -6,7 +6,7 @@ import datetime
 import os
 import platform
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from .lifecycle import Start
@@ -47,17 +47,33 @@ def compared(
     return Row(what, unit, echo, understudy, ratio, goal, ratio)
 
 
-def load_rows(
-    small64: Sequence[Round],
-    small1: Sequence[Round],
-    agent16: Sequence[Round],
-    sse16: Sequence[Round],
-    sse1: Sequence[Round],
-) -> list[Row]:
+def alone(
+    what: str, unit: str, rounds: Sequence[Round], value: Callable[[Round], float], goal: float | None = None
+) -> Row:
+    """A row of Understudy's own figure."""
+    own = median_of(rounds, "understudy", value)
+    return Row(what, unit, None, own, None, goal, own)
+
+
+def beside(
+    what: str, unit: str, rounds: Sequence[Round], value: Callable[[Round], float], least: float, server: str
+) -> Row:
+    """A row about aimock: how many times dearer it is than Understudy, which is to be at least `least`."""
+    own, peer = median_of(rounds, server, value), median_of(rounds, "aimock", value)
+    return Row(what, unit, peer, own, own / peer, 1 / least, own / peer)
+
+
+def load_rows(rounds: Mapping[str, Sequence[Round]]) -> list[Row]:
+    small64, small1, agent16 = rounds["small64"], rounds["small1"], rounds["agent16"]
+    sse16, sse1 = rounds["sse16"], rounds["sse1"]
     return [
         compared("small request, 64 connections: CPU", "µs/request", small64, lambda r: r.cpu_us_per_request, 2.5),
         compared("small request, 1 connection: CPU", "µs/request", small1, lambda r: r.cpu_us_per_request, 2.5),
         compared("120 KB agent request: CPU", "µs/request", agent16, lambda r: r.cpu_us_per_request, 3.0),
+        alone(
+            "120 KB, 3 cache breakpoints: CPU", "µs/request", rounds["cached16"], lambda r: r.cpu_us_per_request, 3_000
+        ),
+        alone("120 KB, all of it new: CPU", "µs/request", rounds["cold16"], lambda r: r.cpu_us_per_request),
         compared("stream, 16 connections: CPU", "µs/event", sse16, lambda r: r.cpu_us_per_event, 2.0),
         compared("stream: events in each", "events", sse16, lambda r: r.load.events / r.load.requests),
         compared("stream: text deltas in each", "deltas", sse16, lambda r: r.load.deltas / r.load.requests),
@@ -72,6 +88,16 @@ def load_rows(
     ]
 
 
+def peer_rows(rounds: Mapping[str, Sequence[Round]]) -> list[Row]:
+    """Next to aimock; `quiet` is Understudy without its request log."""
+    small64, sse16 = rounds["small64"], rounds["sse16"]
+    return [
+        beside("small request: CPU", "µs/request", small64, lambda r: r.cpu_us_per_request, 1.5, "understudy"),
+        beside("the same, request log off", "µs/request", small64, lambda r: r.cpu_us_per_request, 2.0, "quiet"),
+        beside("stream: CPU", "µs/event", sse16, lambda r: r.cpu_us_per_event, 1.0, "understudy"),
+    ]
+
+
 def lifecycle_rows(start: Start, bytes_per_stream: float) -> list[Row]:
     idle = start.idle_bytes / 1e6
     stream = bytes_per_stream / 1e3
@@ -83,10 +109,10 @@ def lifecycle_rows(start: Start, bytes_per_stream: float) -> list[Row]:
     ]
 
 
-def table(rows: Sequence[Row]) -> str:
-    lines = ["| what | unit | echo | Understudy | ratio | goal | |", "|---|---|---:|---:|---:|---:|---|"]
+def table(rows: Sequence[Row], beside: str = "echo") -> str:
+    lines = [f"| what | unit | {beside} | Understudy | ratio | goal | |", "|---|---|---:|---:|---:|---:|---|"]
     for row in rows:
-        goal = "" if row.goal is None else f"≤ {row.goal:g}" + ("×" if row.ratio is not None else "")
+        goal = "" if row.goal is None else f"≤ {_figure(row.goal)}" + ("×" if row.ratio is not None else "")
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}×"
         lines.append(
             f"| {row.what} | {row.unit} | {_figure(row.echo)} | {_figure(row.understudy)} "
@@ -105,7 +131,7 @@ def machine() -> str:
     return f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
-def results_page(rows: Sequence[Row], worst_foreign: float, repeats: int) -> str:
+def results_page(rows: Sequence[Row], peers: Sequence[Row], worst_foreign: float, repeats: int) -> str:
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return f"""# Results
 
@@ -120,4 +146,12 @@ Written by `python -m benchmarks.run --write` on {today}.
 * CPU is that of the server's processes, rows written after the answer included; the load comes from another process.
 
 {table(rows)}
+
+## Next to aimock
+
+[aimock](https://www.npmjs.com/package/@copilotkit/aimock) 1.43.0 mocks the same API from fixtures: answers as long as
+the simulator's, chunks of 6 characters, its log silent. It looks up no key, checks no rule, and writes no row. The
+ratio is what Understudy costs for each unit that aimock costs.
+
+{table(peers, "aimock")}
 """

@@ -36,7 +36,8 @@ class Shape:
     """A kind of load. `requests` is a round's number of requests; no new ones begin after `seconds`.
 
     `words` is 0 for whole answers, else the length of the streams that are asked for. With `agent`, the request is one
-    of an agent in the middle of its work: the same tools, system prompt and history of 120 KB before a new last turn.
+    of an agent in the middle of its work: the same tools, system prompt and history of 120 KB before a new last turn;
+    with `breakpoints` it marks three places for the prompt cache, with `cold` every text in it is new each time.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Shape:
     requests: int
     words: int = 0
     agent: bool = False
+    breakpoints: bool = False
+    cold: bool = False
     seconds: float = 20.0
 
 
@@ -63,7 +66,7 @@ class Round:
         return self.cpu_seconds * 1e6 / self.load.events
 
 
-def body(words: int, *, agent: bool = False) -> str:
+def body(words: int, *, agent: bool = False, breakpoints: bool = False, cold: bool = False) -> str:
     """A request of about one kilobyte: for a stream of so many words, or with 0 for a whole answer of a few.
 
     It differs from all others by its numbers only.
@@ -79,31 +82,42 @@ def body(words: int, *, agent: bool = False) -> str:
     if words:
         request["stream"] = True
     if agent:
-        request |= _agent(request["messages"][-1])
+        request |= _agent(request["messages"][-1], f"{number} {_PROSE}" if cold else _PROSE)
+    if breakpoints:
+        _mark(request)
     return json.dumps(request, separators=(",", ":"))
 
 
-def _agent(last: dict[str, Any]) -> dict[str, Any]:
+def _mark(request: dict[str, Any]) -> None:
+    """Breakpoints behind the tools, the system prompt and the last message, as agents set them."""
+    mark = {"cache_control": {"type": "ephemeral"}}
+    request["tools"][-1] |= mark
+    request["system"] = [{"type": "text", "text": request["system"], **mark}]
+    last = request["messages"][-1]
+    last["content"] = [{"type": "text", "text": last["content"], **mark}]
+
+
+def _agent(last: dict[str, Any], prose: str) -> dict[str, Any]:
     """Tools, system and messages of about 120 KB around the last turn."""
-    properties = {f"argument_{number}": {"type": "string", "description": _PROSE} for number in range(8)}
+    properties = {f"argument_{number}": {"type": "string", "description": prose} for number in range(8)}
     schema = {"type": "object", "properties": properties, "required": ["argument_0"]}
-    tools = [{"name": f"tool_{number}", "description": _PROSE * 6, "input_schema": schema} for number in range(20)]
+    tools = [{"name": f"tool_{number}", "description": prose * 6, "input_schema": schema} for number in range(20)]
     history: list[dict[str, Any]] = []
     for number in range(20):
-        call = {"type": "tool_use", "id": f"toolu_{number}", "name": "tool_1", "input": {"argument_0": _PROSE * 2}}
-        result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": f"{number}: {_PROSE * 22}"}
-        history.append({"role": "user", "content": _PROSE})
-        history.append({"role": "assistant", "content": [{"type": "text", "text": _PROSE}, call]})
+        call = {"type": "tool_use", "id": f"toolu_{number}", "name": "tool_1", "input": {"argument_0": prose * 2}}
+        result = {"type": "tool_result", "tool_use_id": f"toolu_{number}", "content": f"{number}: {prose * 22}"}
+        history.append({"role": "user", "content": prose})
+        history.append({"role": "assistant", "content": [{"type": "text", "text": prose}, call]})
         history.append({"role": "user", "content": [result]})
-        history.append({"role": "assistant", "content": _PROSE})
-    return {"system": _PROSE * 150, "tools": tools, "messages": [*history, last]}
+        history.append({"role": "assistant", "content": prose})
+    return {"system": prose * 150, "tools": tools, "messages": [*history, last]}
 
 
 def make_load(server: Server, shape: Shape, *, hold: bool = False) -> Load:
     return Load(
         host=server.host,
         port=server.port,
-        body=body(shape.words, agent=shape.agent),
+        body=body(shape.words, agent=shape.agent, breakpoints=shape.breakpoints, cold=shape.cold),
         headers=server.headers,
         connections=shape.connections,
         requests=shape.requests,

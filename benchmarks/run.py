@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from .lifecycle import measure_open_streams, measure_start
-from .report import Row, lifecycle_rows, load_rows, machine, results_page, table
+from .peers import start_aimock
+from .report import Row, lifecycle_rows, load_rows, machine, peer_rows, results_page, table
 from .rounds import FOREIGN_LIMIT, Round, Shape, measured_round, words_for_deltas
 from .servers import BenchmarkError, Server, start_echo, start_understudy, stop
 
@@ -19,9 +20,22 @@ SHAPES = {
     "small64": Shape("small request, 64 connections", connections=64, requests=20_000),
     "small1": Shape("small request, 1 connection", connections=1, requests=4_000),
     "agent16": Shape("120 KB agent request, 16 connections", connections=16, requests=2_000, agent=True),
+    "cached16": Shape(
+        "120 KB agent request with 3 cache breakpoints", connections=16, requests=1_000, agent=True, breakpoints=True
+    ),
+    "cold16": Shape("120 KB agent request, all of it new", connections=16, requests=300, agent=True, cold=True),
     "sse16": Shape("stream, 16 connections", connections=16, requests=1_000, words=200),
     "sse1": Shape("stream, 1 connection", connections=1, requests=300, words=200),
 }
+
+# Who takes turns in a shape; else the echo and Understudy.
+SERVERS = {
+    "small64": ("echo", "understudy", "quiet", "aimock"),
+    "sse16": ("echo", "understudy", "aimock"),
+    "cached16": ("understudy",),
+    "cold16": ("understudy",),
+}
+_NO_REQUEST_LOG = {"UNDERSTUDY_USAGE_REQUEST_LOG": "false", "UNDERSTUDY_LOGGING_REQUESTS": "false"}
 
 
 def main() -> int:
@@ -34,45 +48,51 @@ def main() -> int:
     print(machine(), flush=True)
     try:
         with tempfile.TemporaryDirectory(prefix="understudy-benchmark-") as scratch:
-            rows, worst_foreign = measure(Path(scratch), repeats, scale=0.2 if options.quick else 1.0)
+            rows, peers, worst_foreign = measure(Path(scratch), repeats, scale=0.2 if options.quick else 1.0)
     except BenchmarkError as error:
         print(f"benchmark failed: {error}", file=sys.stderr)
         return 1
-    print("\n" + table(rows))
+    print("\n" + table(rows) + "\n\n" + table(peers, "aimock"))
     if options.write:
-        RESULTS.write_text(results_page(rows, worst_foreign, repeats), encoding="utf-8")
+        RESULTS.write_text(results_page(rows, peers, worst_foreign, repeats), encoding="utf-8")
     return 0
 
 
-def measure(scratch: Path, repeats: int, scale: float) -> tuple[list[Row], float]:
-    """The table's rows, and the share of the machine others had in the busiest round that counts."""
-    echo = start_echo(scratch)
+def measure(scratch: Path, repeats: int, scale: float) -> tuple[list[Row], list[Row], float]:
+    """The tables' rows, and the share of the machine others had in the busiest round that counts."""
+    servers: dict[str, Server] = {}
     try:
-        understudy = start_understudy(scratch, scratch / "data")
-        try:
-            rounds = {name: take_turns(echo, understudy, shape, repeats, scale) for name, shape in SHAPES.items()}
-        finally:
-            stop(understudy)
+        servers["echo"] = start_echo(scratch)
+        servers["understudy"] = start_understudy(scratch, scratch / "data")
+        servers["aimock"] = start_aimock(scratch)
+        quiet = start_understudy(scratch / "quiet", scratch / "quiet-data", _NO_REQUEST_LOG)
+        servers["quiet"] = replace(quiet, name="quiet")
+        rounds = {
+            name: take_turns([servers[one] for one in SERVERS.get(name, ("echo", "understudy"))], shape, repeats, scale)
+            for name, shape in SHAPES.items()
+        }
     finally:
-        stop(echo)
+        for server in servers.values():
+            stop(server)
     print("start and memory …", flush=True)
     start = measure_start(scratch, repeats)
     bytes_per_stream = measure_open_streams(scratch)
-    rows = load_rows(rounds["small64"], rounds["small1"], rounds["agent16"], rounds["sse16"], rounds["sse1"])
+    rows = load_rows(rounds)
     worst_foreign = max(one.foreign for group in rounds.values() for one in group)
-    return rows + lifecycle_rows(start, bytes_per_stream), worst_foreign
+    return rows + lifecycle_rows(start, bytes_per_stream), peer_rows(rounds), worst_foreign
 
 
-def take_turns(echo: Server, understudy: Server, shape: Shape, repeats: int, scale: float) -> list[Round]:
+def take_turns(servers: list[Server], shape: Shape, repeats: int, scale: float) -> list[Round]:
     print(shape.name, flush=True)
+    understudy = next(server for server in servers if server.name == "understudy")
     words = words_for_deltas(understudy) if shape.words else 0
     sized = replace(shape, requests=max(50, int(shape.requests * scale)), words=words)
     warm_up = replace(sized, requests=max(50, sized.requests // 10))
-    for server in (echo, understudy):
+    for server in servers:
         measured_round(server, warm_up)
     rounds: list[Round] = []
     for _ in range(repeats):
-        for server in (echo, understudy):
+        for server in servers:
             one = measured_round(server, sized)
             rounds.append(one)
             print(describe(one, shape), flush=True)
