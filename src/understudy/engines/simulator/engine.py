@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncGenerator
+from importlib import import_module
 from typing import Any, Final
 
 from understudy.engines.engine import EngineEvent, EngineTurn, Stop
 from understudy.engines.simulator.delivery import deliver, text_events
 from understudy.engines.simulator.parts import Text
-from understudy.engines.simulator.plan import plan
+from understudy.engines.simulator.plan import chooses, plan
 from understudy.engines.simulator.seeded import Seeded, seed_of
 from understudy.settings import SimulatorSettings
 
@@ -23,6 +24,7 @@ class SimulatorEngine:
 
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
+        self._loaded = False
 
     async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
         settings = self._settings
@@ -35,6 +37,10 @@ class SimulatorEngine:
             # The prompt was read, and the cache written: that is all that was asked.
             yield [Stop("max_tokens", 0)]
             return
+        if not self._loaded and chooses(turn.request):
+            # A tenth of a second's work, once: others go on meanwhile.
+            await asyncio.to_thread(import_module, "understudy.engines.simulator.calling")
+            self._loaded = True
         parts = plan(turn, seeded)
         whole = turn.whole and not paced
         if whole and len(parts) == 1 and isinstance(parts[0], Text) and parts[0].citation is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -10,17 +10,13 @@ import orjson
 from understudy.engines.engine import EngineTurn
 from understudy.engines.materials import Materials
 from understudy.engines.simulator.answers import compose, told_by_tools
-from understudy.engines.simulator.choosing import Choice, Situation, choose
 from understudy.engines.simulator.conversation import Conversation, converse
-from understudy.engines.simulator.inputs import build_input, build_output
 from understudy.engines.simulator.parts import Call, Part, Redacted, Refusal, Text, Thinking
 from understudy.engines.simulator.quoting import quoted
 from understudy.engines.simulator.reading import read
 from understudy.engines.simulator.seeded import Seeded
 from understudy.engines.simulator.tags import in_tags
 from understudy.engines.simulator.thoughts import thoughts, thoughts_about_calls, worth_a_thought
-from understudy.wire.client_tools import client_tools
-from understudy.wire.json_text import canonical_json
 
 # Documented for tests of one's own handling of them (handling-stop-reasons.md, extended-thinking.md of 2025). Put
 # together here: written out, the first stops any assistant that reads this file.
@@ -31,6 +27,11 @@ _REDACTED: Final = _TRIGGER + "REDACTED_THINKING_46C9A13E193C177646C7398A98432EC
 _EXPLANATION: Final = "The request holds the documented test string that triggers a refusal."
 
 _SeedOnDemand = Callable[[], Seeded]
+
+
+def chooses(request: dict[str, Any]) -> bool:
+    """Whether an answer takes what is loaded with the first such request only: the choice of tools, and schemas."""
+    return bool(request.get("tools")) or _format_of(request) is not None
 
 
 def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
@@ -47,7 +48,11 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     if plain and "<" not in asked:
         return [Text(compose(reading, seeded))]
     conversation = converse(request, reading)
-    calls = _calls(request, conversation, seeded) if tools else []
+    calls: list[Call] = []
+    if tools:
+        from understudy.engines.simulator.calling import calls_for
+
+        calls = calls_for(request, conversation, seeded)
     parts: list[Part] = []
     if triggered and _REDACTED in asked and turn.thinking is not None:
         parts.append(Redacted(thoughts(conversation, seeded)))
@@ -57,6 +62,8 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     if calls:
         return [*parts, *calls]
     if output_format is not None:
+        from understudy.engines.simulator.inputs import build_output
+
         value = build_output(output_format["schema"], conversation.asked, conversation.context(), seeded)
         return [*parts, Text(orjson.dumps(value).decode())]
     if reading.cites:
@@ -95,53 +102,3 @@ def _thinks(turn: EngineTurn, conversation: Conversation, calls: list[Call]) -> 
         return bool(conversation.calls)
     config: dict[str, Any] = turn.request.get("output_config") or {}
     return worth_a_thought(conversation.asked, config.get("effort"), calling=bool(calls))
-
-
-# --- calls ---
-
-
-def _calls(request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand) -> list[Call]:
-    choice: dict[str, Any] = request.get("tool_choice") or {"type": "auto"}
-    kind = choice["type"]
-    if kind == "none":
-        return []
-    tools = client_tools(request["tools"], conversation.loaded_tools())
-    parallel = not choice.get("disable_parallel_tool_use")
-    if kind == "tool":
-        forced = next((tool for tool in tools if tool.name == choice["name"]), None)
-        chosen: Sequence[Choice] = [] if forced is None else [Choice(forced, conversation.asked)]
-    else:
-        situation = Situation(
-            asked=conversation.asked,
-            earlier=conversation.earlier(),
-            calls=[(call.name, call.input, call.result, call.is_error) for call in conversation.calls],
-            system=conversation.system(),
-        )
-        chosen = choose(tools, situation, must=kind == "any", parallel=parallel)
-    forced_one = kind in {"any", "tool"}
-    calls = _filled(chosen, conversation, seeded, () if forced_one else _made(conversation))
-    if not calls and forced_one and tools:
-        # The caller wants a call, whatever fits.
-        calls = _filled([Choice(tools[0], conversation.asked)], conversation, seeded, ())
-    return calls if parallel else calls[:1]
-
-
-def _made(conversation: Conversation) -> set[bytes]:
-    return {canonical_json([call.name, call.input]) for call in conversation.calls}
-
-
-def _filled(
-    chosen: Sequence[Choice], conversation: Conversation, seeded: _SeedOnDemand, made: Collection[bytes]
-) -> list[Call]:
-    """The chosen tools with their inputs; a call that was made before is not made again."""
-    known = set(made)
-    context = conversation.context()
-    calls: list[Call] = []
-    for choice in chosen:
-        tool = choice.tool
-        value = build_input(tool, choice.ask, context, seeded)
-        key = canonical_json([tool.name, value])
-        if key not in known:
-            known.add(key)
-            calls.append(Call(tool.name, value, tool.toolset_name))
-    return calls

@@ -1,0 +1,64 @@
+"""The calls of an answer: which of the offered tools, and with which inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from understudy.engines.simulator.choosing import Choice, Situation, choose
+from understudy.engines.simulator.conversation import Conversation
+from understudy.engines.simulator.inputs import build_input
+from understudy.engines.simulator.parts import Call
+from understudy.engines.simulator.seeded import Seeded
+from understudy.wire.client_tools import client_tools
+from understudy.wire.json_text import canonical_json
+
+_SeedOnDemand = Callable[[], Seeded]
+
+
+def calls_for(request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand) -> list[Call]:
+    """The calls that the answer makes, with their inputs; none where none fits or all is done."""
+    choice: dict[str, Any] = request.get("tool_choice") or {"type": "auto"}
+    kind = choice["type"]
+    if kind == "none":
+        return []
+    tools = client_tools(request["tools"], conversation.loaded_tools())
+    parallel = not choice.get("disable_parallel_tool_use")
+    if kind == "tool":
+        forced = next((tool for tool in tools if tool.name == choice["name"]), None)
+        chosen: Sequence[Choice] = [] if forced is None else [Choice(forced, conversation.asked)]
+    else:
+        situation = Situation(
+            asked=conversation.asked,
+            earlier=conversation.earlier(),
+            calls=[(call.name, call.input, call.result, call.is_error) for call in conversation.calls],
+            system=conversation.system(),
+        )
+        chosen = choose(tools, situation, must=kind == "any", parallel=parallel)
+    forced_one = kind in {"any", "tool"}
+    calls = _filled(chosen, conversation, seeded, () if forced_one else _made(conversation))
+    if not calls and forced_one and tools:
+        # The caller wants a call, whatever fits.
+        calls = _filled([Choice(tools[0], conversation.asked)], conversation, seeded, ())
+    return calls if parallel else calls[:1]
+
+
+def _made(conversation: Conversation) -> set[bytes]:
+    return {canonical_json([call.name, call.input]) for call in conversation.calls}
+
+
+def _filled(
+    chosen: Sequence[Choice], conversation: Conversation, seeded: _SeedOnDemand, made: Collection[bytes]
+) -> list[Call]:
+    """The chosen tools with their inputs; a call that was made before is not made again."""
+    known = set(made)
+    context = conversation.context()
+    calls: list[Call] = []
+    for choice in chosen:
+        tool = choice.tool
+        value = build_input(tool, choice.ask, context, seeded)
+        key = canonical_json([tool.name, value])
+        if key not in known:
+            known.add(key)
+            calls.append(Call(tool.name, value, tool.toolset_name))
+    return calls
