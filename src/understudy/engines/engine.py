@@ -110,7 +110,7 @@ class BlockEnd:
 
 @dataclass(slots=True, frozen=True)
 class PromptUsage:
-    """The upstream's own count of the prompt, which then takes the place of the estimate. Of several the last one counts.
+    """The upstream's own count of the prompt, which takes the place of the estimate. Of several the last one counts.
 
     `input_tokens` are those of the whole prompt, `cache_read_input_tokens` those of them that were not computed again.
     """

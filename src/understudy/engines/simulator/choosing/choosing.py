@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from understudy.engines.simulator.choosing.fit import offer_of
+from understudy.engines.simulator.choosing.offers import offer_of
 from understudy.engines.simulator.choosing.plan import plan_of
 from understudy.engines.simulator.choosing.situation import Choice, Situation
 from understudy.engines.simulator.choosing.steps import Step

@@ -47,6 +47,16 @@ _PAYLOAD = re.compile(
 )
 _FORGETS = re.compile(r"^(?:don'?t|do not) let me forget", re.IGNORECASE)
 _STOCKS = re.compile(r"^do you (?:guys |still |also )?(?:have|sell|carry|stock|offer)\b", re.IGNORECASE)
+_IN_CODE = re.compile(
+    r"^(?:(?:where|in which file|in what file|which line)(?:'s| is| are| do we| does| did we"
+    r"| was)? \S+(?: \w+){0,2}? (?:defined|declared"
+    r"|implemented|used|called|imported|referenced|set up|instantiated|define|declare|call|use|import)\b"
+    r"|(?:which|what) (?:files?|modules?|places|lines)(?: in \S+)? (?:mentions?|uses?|imports?|calls?|contains?"
+    r"|references?|defines?|has|have)\b"
+    r"|who calls\b|find (?:where|all (?:uses|usages|callers|references))\b)",
+    re.IGNORECASE,
+)
+_SOURCE = ("content", "pattern", "regular", "regex", "grep", "code")
 _JAPANESE = re.compile(r"[\u3040-\u30ff]")
 _PUT_DOWN = re.compile(r"^(?:put|sign|get) (?:me|us|him|her|them|\w+) (?:down|up|in) (?:for|as)\b", re.IGNORECASE)
 _RELATIVE = re.compile(
@@ -166,6 +176,13 @@ def _names_something(heading: str, verbs: Collection[str]) -> bool:
 def clause_of(text: str, verbs: Collection[str] = ()) -> Clause:
     tokens = tokens_of(_RELATIVE.sub(lambda match: " " * len(match.group()), text), verbs)
     mood = mood_of(text, tokens)
+    sought = _IN_CODE.match(text[lead_of(text) :])
+    if sought and (head := next((token for token in tokens if not token.kind), None)) is not None:
+        # "Where is x defined?" asks to search what the files say.
+        head.acts = ("search",)
+        head.keys = (*head.keys, *((key, 0.8) for key in _SOURCE))
+        head.stop = False
+        return Clause(text, tokens, Mood.REQUEST, {"search": 1.0, "get": 0.5}, head)
     if mood is Mood.QUESTION and (found := _STOCKS.match(text[lead_of(text) :])):
         # "Do you have any …?" asks a shop to look.
         place = lead_of(text) + found.end()

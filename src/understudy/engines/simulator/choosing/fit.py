@@ -2,145 +2,36 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.commands import is_command
+from understudy.engines.simulator.choosing.doing import LIGHT, acts_of, conflicts, is_unknown, stands_out
+from understudy.engines.simulator.choosing.hearing import Fit, Heard, missing_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
-from understudy.engines.simulator.choosing.profiles import Parameter, Profile, profile_of
+from understudy.engines.simulator.choosing.offers import Offer, Offered
+from understudy.engines.simulator.choosing.profiles import Parameter, Profile
 from understudy.engines.simulator.choosing.serving import (
+    COORDINATE,
     SERVED_BY,
-    Values,
     at_home,
     homeless,
-    is_phone,
-    numbers_lacking,
-    says_id,
-    values_of,
 )
 from understudy.engines.simulator.choosing.words import Token
-from understudy.wire.client_tools import ClientTool
 
-_REMEMBERED = 128
-_COORDINATE = re.compile(r"-?\d{1,3}\.\d+\D{1,20}-?\d{1,3}\.\d+")
-
-
-_NO_ID = re.compile(
-    r"\b(?:don'?t|do not|no idea|not sure|haven'?t|without|can'?t|lost|forgot|forgotten"
-    r"|mislaid)\b.{0,40}?\b(?:id|ids|number"
-    r"|reference|code|no\.)\b",
-    re.IGNORECASE,
-)
-_LIGHT = frozenset("get make give put take do have let set need".split())
+# So many tools are looked at closely; the rank of the others, which is below that of any of these.
+_MOST_NEAR = 6
+_FAR_RANK = -2.0
 _QUERY = frozenset("query q search term keyword keyword text search_term needl pattern titl name topic".split())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Offered:
-    """A tool, what is known of it, and how rare each of its words is among the tools it is offered with."""
-
-    tool: ClientTool
-    profile: Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """`score` says whether the tool fits at all, `rank` which of several fits best; `things` is the part of things."""
-
-    offered: Offered
-    score: float
-    rank: float
-    act: float
-    things: float
-    missing: tuple[Parameter, ...]
-
-
-@dataclass(slots=True)
-class Offer:
-    """`rarity` is how much a word tells the tools apart, from 0 to 1; `verbs` are the tools' own verbs."""
-
-    tools: list[Offered]
-    rarity: dict[str, float]
-    verbs: frozenset[str]
-
-
-_rarities: OrderedDict[tuple[int, ...], tuple[tuple[Profile, ...], dict[str, float], frozenset[str]]] = OrderedDict()
-
-
-def offer_of(tools: Sequence[ClientTool]) -> Offer:
-    offered = [Offered(tool, profile_of(tool)) for tool in tools]
-    profiles = tuple(entry.profile for entry in offered)
-    key = tuple(map(id, profiles))
-    known = _rarities.get(key)
-    if known is not None and all(map(lambda one, other: one is other, known[0], profiles)):
-        _rarities.move_to_end(key)
-        return Offer(offered, known[1], known[2])
-    counts: dict[str, int] = {}
-    for profile in profiles:
-        for word in profile.index:
-            counts[word] = counts.get(word, 0) + 1
-    whole = math.log(len(profiles) + 0.5)
-    rarity = {
-        word: math.log((len(profiles) + 0.5) / count) / whole if len(profiles) > 1 else 1.0
-        for word, count in counts.items()
-    }
-    verbs = frozenset(verb for profile in profiles for verb in profile.verbs)
-    _rarities[key] = (profiles, rarity, verbs)
-    if len(_rarities) > _REMEMBERED:
-        _rarities.popitem(last=False)
-    return Offer(offered, rarity, verbs)
-
-
-@dataclass(slots=True)
-class Heard:
-    """A clause made ready to be compared: strengths of its keys, its words that carry meaning, the kinds of values."""
-
-    clause: Clause
-    keys: dict[str, float]
-    content: list[Token]
-    kinds: set[str]
-    values: list[Token]
-    background: dict[str, float]
-    counted: Values
-    lacks_id: bool = False
-    found: list[Fit] | None = None
-
-
-def lacks_its_id(text: str) -> bool:
-    """Whether a text says that the id of what it is about is not known."""
-    return bool(_NO_ID.search(text))
-
-
-def heard_of(clause: Clause, background: dict[str, float] | None = None) -> Heard:
-    keys: dict[str, float] = dict(background or {})
-    content: list[Token] = []
-    kinds: set[str] = set()
-    values: list[Token] = []
-    for token in clause.tokens:
-        if token.kind:
-            kinds.add(token.kind)
-            values.append(token)
-        for key, strength in token.keys:
-            if strength > keys.get(key, 0.0):
-                keys[key] = strength
-        if not token.covered and (not token.stop or token.keys) and token.kind in {"", "name", "code"}:
-            content.append(token)
-    return Heard(
-        clause, keys, content, kinds, values, background or {}, values_of(values), bool(_NO_ID.search(clause.text))
-    )
 
 
 def fits(heard: Heard, offer: Offer) -> list[Fit]:
     """The fits of all tools, the best first; equal ones in the order in which they were offered. Kept in `heard`."""
     if heard.found is not None:
         return heard.found
-    acts = [_act(heard.clause, offered.profile) for offered in offer.tools]
+    heard.labels = offer.labels
+    acts = acts_of(heard.clause, offer)
     best = max(acts)
     if best >= 0.95 and _has_object(heard):
         # "Scrap the milk": of two tools that take away, the one that takes away some one thing.
@@ -148,14 +39,36 @@ def fits(heard: Heard, offer: Offer) -> list[Fit]:
         taking = [number for number in same if offer.tools[number].profile.required]
         if len(same) > len(taking) == 1:
             acts = [act if number == taking[0] or act < best else 0.85 for number, act in enumerate(acts)]
-    only = heard.clause.head is not None and _stands_out(acts, best)
+    only = heard.clause.head is not None and stands_out(acts, best)
+    near = _near(heard, offer, acts)
     found = [
-        _fit(heard, offered, offer.rarity, act, only and act == best)
-        for offered, act in zip(offer.tools, acts, strict=True)
+        _fit(heard, offered, offer.rarity, acts[place], only and acts[place] == best, place in offer.chained)
+        if place in near
+        else Fit(offered, 0.0, _FAR_RANK, acts[place], 0.0, missing_of(offered.profile, heard))
+        for place, offered in enumerate(offer.tools)
     ]
     found.sort(key=lambda fit: -fit.rank)
     heard.found = found
     return found
+
+
+def _near(heard: Heard, offer: Offer, acts: list[float]) -> set[int]:
+    """The places of the tools that share words, acts or kinds of values with the clause: only these are compared."""
+    many = len(offer.tools)
+    if many <= _MOST_NEAR:
+        return set(range(many))
+    shared = [0.5 * act for act in acts]
+    for key, strength in heard.keys.items():
+        held = offer.holders.get(key)
+        if held is not None:
+            telling = strength * offer.rarity[key]
+            for place, worth in held:
+                shared[place] += telling * worth
+    for place, offered in enumerate(offer.tools):
+        if offered.profile.executes or offered.profile.knowledge:
+            shared[place] += 0.5
+        shared[place] += 0.1 * at_home(offered.profile, heard.counted)
+    return set(sorted(range(many), key=lambda place: -shared[place])[:_MOST_NEAR])
 
 
 def _has_object(heard: Heard) -> bool:
@@ -164,87 +77,12 @@ def _has_object(heard: Heard) -> bool:
     return head is not None and any(token is not head and token.start > head.start for token in heard.content)
 
 
-def _stands_out(acts: list[float], best: float) -> bool:
-    """Whether one tool alone does what is asked for, or comes much nearer to it than the others."""
-    if best >= 0.9:
-        return sum(act >= 0.9 for act in acts) == 1
-    return best >= 0.5 and sum(act >= best - 0.25 for act in acts) == 1
-
-
-def _act(clause: Clause, profile: Profile) -> float:
-    known = lexicon()
-    best = 0.0
-    if not profile.act:
-        best = 0.4 if clause.mood in {Mood.QUESTION, Mood.FRAGMENT, Mood.WISH} else 0.3
-    elif clause.mood in {Mood.FRAGMENT, Mood.WISH} or _is_light(clause):
-        best = 0.4
-    for heard, weight in clause.acts.items():
-        for offered, worth in profile.acts.items():
-            likeness = known.likeness(heard, offered)
-            if likeness:
-                best = max(best, weight * worth * likeness)
-    return best
-
-
-def _conflict(clause: Clause, profile: Profile) -> bool:
-    """Whether the tool does something else than what is asked: writes where one asks, reads where one orders."""
-    known = lexicon()
-    if not profile.act or _is_light(clause):
-        return False
-    writes = profile.act not in known.reading and not (
-        known.reading & {act for act, worth in profile.acts.items() if worth >= 0.7}
-    )
-    if clause.head is not None and clause.mood is Mood.REQUEST:
-        return not any(
-            known.likeness(act, offered) >= 0.3
-            for act in clause.head.acts
-            for offered, worth in profile.acts.items()
-            if worth >= 0.6
-        )
-    if clause.mood is Mood.QUESTION:
-        return writes
-    return False
-
-
-def _is_light(clause: Clause) -> bool:
-    """Whether the act leaves it to the noun ("get us a table", "make it warmer"), or is a verb nobody knows."""
-    return clause.mood is Mood.REQUEST and (
-        clause.head is None or clause.head.low in _LIGHT or not (clause.head.acts or clause.head.stop)
-    )
-
-
-def _id_said(parameter: Parameter, profile: Profile, heard: Heard) -> bool:
-    here = {token.kind for token in heard.values}
-    if not heard.lacks_id and (heard.kinds - here) & ({"number"} if parameter.numeric else {"id", "code", "number"}):
-        return True
-    if heard.lacks_id:
-        return False
-    return says_id(parameter, profile, heard.clause.tokens, heard.values)
-
-
 _SHELL_ACTS = frozenset("run commit delete move copy install restart start stop deploy validate merge rollback".split())
 
 
-def missing_of(profile: Profile, heard: Heard) -> tuple[Parameter, ...]:
-    """The required parameters whose values must have been said somewhere and were not said here."""
-    found: list[Parameter] = []
-    for parameter in profile.parameters:
-        if not parameter.required or parameter.kind not in SERVED_BY:
-            continue
-        if parameter.kind == "coordinate":
-            if not _COORDINATE.search(heard.clause.text):
-                found.append(parameter)
-        elif heard.kinds.isdisjoint(SERVED_BY[parameter.kind]) or (
-            (parameter.kind == "id" and not _id_said(parameter, profile, heard))
-            or (parameter.kind == "phone" and not any(is_phone(token) for token in heard.values))
-        ):
-            found.append(parameter)
-    if len(heard.values) and any(parameter.kind == "number" and parameter.required for parameter in profile.parameters):
-        found += [parameter for parameter in numbers_lacking(profile, heard.values) if parameter not in found]
-    return tuple(found)
-
-
 _TEXTS = frozenset(("quoted", "name", "code", "path", "id", "url", "email"))
+
+
 _LISTED = frozenset(("quoted", "name", "code", "id"))
 
 
@@ -263,8 +101,8 @@ def _served(heard: Heard, profile: Profile) -> bool:
     return False
 
 
-def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, only: bool) -> Fit:
-    """`only`: this tool and no other does the act that is asked for."""
+def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, only: bool, chained: bool) -> Fit:
+    """`only`: this tool and no other does the act asked for; `chained`: another tool can bring what it lacks."""
     clause, profile = heard.clause, offered.profile
     index = profile.index
     named = whole = 0.0
@@ -299,7 +137,7 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
                 if worth * strength * rarity[key] > best_rare:
                     best_rare = worth * strength * rarity[key]
         if token is clause.head:
-            if act < 0.9 and best > 0.4 and token.low not in _LIGHT:
+            if act < 0.9 and best > 0.4 and token.low not in LIGHT:
                 # "Vacuum the hall" where the tool is about a vacuum.
                 hits += 0.5 * best
             best = max(best, 0.8 * act)
@@ -321,7 +159,7 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
     for parameter in profile.parameters:
         if parameter.kind in {"email", "url", "id", "path"} and not heard.kinds.isdisjoint(SERVED_BY[parameter.kind]):
             values += 0.1 if parameter.required else 0.05
-        elif parameter.kind == "coordinate" and _COORDINATE.search(clause.text):
+        elif parameter.kind == "coordinate" and COORDINATE.search(clause.text):
             values += 0.1
         elif parameter.kind == "enum" and any(token.low in parameter.enum for token in clause.tokens):
             values += 0.08
@@ -369,11 +207,17 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
             things = worth
     score = 0.35 * act + 0.4 * things + 0.25 * coverage + min(values, 0.2)
     against = 0.0
-    if not by_shell and _conflict(clause, profile):
+    if profile.act in lexicon().reading and is_unknown(clause):
+        # "Refill it": a word that a tool's name has as a noun is what is to be done, not what to ask about.
+        against = 0.15
+    if not by_shell and conflicts(clause, profile):
         score -= 0.35
         against = 0.2
     sure = 0.12 if clause.head is not None and act >= 0.95 else 0.0
-    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - _lacking(missing) - against + _listing(heard, profile)
+    lacking = 0.0 if chained else _lacking(missing)
+    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacking - against + _listing(heard, profile)
+    if heard.picks and any(parameter.kind == "id" for parameter in profile.required):
+        rank += 0.3
     if heard.values:
         codes = heard.counted.counts.get("id", 0)
         if (
@@ -386,7 +230,6 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
     return Fit(offered, score, rank, act, things, missing)
 
 
-# Acts whose object may be anything that is written small.
 _DIRECT = frozenset("delete start stop restart open close lock unlock block unblock order play print follow".split())
 
 

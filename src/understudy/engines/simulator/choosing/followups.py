@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from understudy.engines.simulator.choosing.clauses import Clause
-from understudy.engines.simulator.choosing.fit import Offer
 from understudy.engines.simulator.choosing.moods import Mood
+from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.profiles import profile_of
 from understudy.engines.simulator.choosing.series import conjuncts_of
 from understudy.engines.simulator.choosing.words import Token, tokens_of

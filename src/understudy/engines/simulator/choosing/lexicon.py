@@ -47,11 +47,16 @@ class Lexicon:
     kinds: dict[str, tuple[tuple[str, float], ...]]
 
     def stem(self, word: str) -> str:
-        return stem(self.irregular.get(word, word))
+        return _stem(word)
 
     def likeness(self, heard: str, offered: str) -> float:
         """How well an act that is asked for is served by an act that is offered, from 0 to 1."""
         return 1.0 if heard == offered else self.near.get((heard, offered), 0.0)
+
+
+@functools.lru_cache(maxsize=8_192)
+def _stem(word: str) -> str:
+    return stem(lexicon().irregular.get(word, word))
 
 
 def _phrase(text: str, irregular: dict[str, str]) -> Phrase:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from understudy.engines.simulator.choosing.fit import Heard, Offer
+from understudy.engines.simulator.choosing.hearing import Heard
 from understudy.engines.simulator.choosing.lexicon import lexicon
+from understudy.engines.simulator.choosing.offers import Offer
 
 _MOST_FOR_MENDING = 14
 

@@ -217,6 +217,19 @@ _PLACE_FIRST = re.compile(
     r"|list\b|and\b))",
     _I,
 )
+# "Order 88213 arrived broken": what looks like an order to do something is a noun with its number.
+_TOLD_OF = re.compile(
+    r"^\w+ (?:no\.? |number )?#?[\w-]*\d[\w-]* (?:arrived|came|was|is|were|has|had|got|went|broke|never|still"
+    r"|showed|turned out"
+    r"|stopped|failed|shipped|expired|hasn't|isn't|doesn't|won't|didn't|seems|looks|keeps)\b",
+    _I,
+)
+# "When this is over, …" before what is to be done.
+_WHEN_DONE = re.compile(
+    r"^(?:when|once|after|as soon as) [^,?.]{3,40}?\b(?:over|done|finished|ends|ended|ready|is up"
+    r"|finishes),? (?=\w+ \w)",
+    _I,
+)
 _HYPHENATED = re.compile(r"^\w+(?:-\w+)+\b")
 _FINITE_SOON = re.compile(r"^\S+ (?:\S+ ){0,6}?(?:is|are|was|were|has|needs?|should|must|will|keeps?|wants?)\b", _I)
 _FORGET = re.compile(r"^(?:don'?t|do not) (?:let me )?forget\b|^let (?!me|us|it\b)\S+(?: \S+){0,5}? know\b", _I)
@@ -260,7 +273,7 @@ def body_of(text: str) -> tuple[str, bool]:
         asked = True
         rest = rest[match.end() :].lstrip(" ,")
         rest = rest[lead_of(rest) :]
-    placed = _PLACE_FIRST.match(rest)
+    placed = _PLACE_FIRST.match(rest) or (None if text.rstrip().endswith("?") else _WHEN_DONE.match(rest))
     if placed:
         rest = rest[placed.end() :]
         rest = rest[lead_of(rest) :]
@@ -329,6 +342,8 @@ def mood_of(text: str, tokens: list[Token]) -> Mood:
         return Mood.REQUEST
     head = next((token for token in tokens if token.start >= len(text) - len(body)), None)
     imperative = head is not None and bool(head.acts) and not head.stop and _base_form(head)
+    if _TOLD_OF.match(bare):
+        return Mood.STATEMENT
     if _HYPHENATED.match(body) and _FINITE_SOON.match(body):
         imperative = False
     if _NOUN_FIRST.match(body):

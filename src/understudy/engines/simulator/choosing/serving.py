@@ -35,6 +35,7 @@ _PLACES = {
 
 
 _DIGITS = re.compile(r"\d")
+COORDINATE = re.compile(r"-?\d{1,3}\.\d+\D{1,20}-?\d{1,3}\.\d+")
 
 
 def fits_type(token: Token, parameter: Parameter) -> bool:
@@ -51,7 +52,11 @@ def says_id(parameter: Parameter, profile: Profile, tokens: list[Token], values:
     if any(token.kind in {"id", "code"} and fits_type(token, parameter) for token in values):
         return True
     others = sum(other.required and other.kind == "number" for other in profile.parameters)
-    numbers = [token for token in values if token.kind == "number" and _DIGITS.search(token.text)]
+    numbers = [
+        token
+        for token in values
+        if token.kind == "number" and _DIGITS.search(token.text) and not _counts(token, tokens, parameter)
+    ]
     if len(numbers) > others:
         return True
     nouns = {key for keys, _ in profile.nouns for key in keys} | parameter.stems
@@ -63,6 +68,16 @@ def says_id(parameter: Parameter, profile: Profile, tokens: list[Token], values:
             return True
     texts = sum(other.required and other.kind == "text" for other in profile.parameters)
     return sum(token.kind == "quoted" for token in values) > texts
+
+
+def _counts(number: Token, tokens: list[Token], parameter: Parameter) -> bool:
+    """Whether a number says how many there are of something else: "20 minutes", "a 30 seat licence"."""
+    following = next((token for token in tokens if token.start > number.start), None)
+    if following is None or following.start != number.end + 1 or following.stop or following.kind or following.acts:
+        return False
+    before = next((token for token in reversed(tokens) if token.end < number.start), None)
+    named = before is not None and not before.stop and not before.kind and not before.acts
+    return following.stem not in parameter.stems and not named
 
 
 def numbers_lacking(profile: Profile, values: list[Token]) -> list[Parameter]:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from understudy.engines.simulator.choosing.clauses import clause_of
-from understudy.engines.simulator.choosing.fit import heard_of
+from understudy.engines.simulator.choosing.hearing import heard_of
 from understudy.wire.client_tools import ClientTool
 
 _NUMBER = re.compile(r"-?\d+(?:[.,]\d+)?")

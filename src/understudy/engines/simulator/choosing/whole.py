@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from understudy.engines.simulator.choosing.clauses import Clause
-from understudy.engines.simulator.choosing.fit import Fit, Heard, Offer, fits, heard_of
+from understudy.engines.simulator.choosing.fit import fits
+from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
+from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.profiles import Profile
 from understudy.engines.simulator.choosing.serving import at_home, homeless
 

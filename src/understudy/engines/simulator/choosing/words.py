@@ -211,7 +211,7 @@ def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> N
                     other.covered = True
                 if found_acts:
                     break
-        for target in known.foreign.get(token.low, ()):
+        for target in known.foreign.get(token.low) or _without_clitic(token.low, known):
             stemmed = known.stem(target)
             keys.setdefault(stemmed, 0.95)
             acts += [act for act in known.acts.get((stemmed,), ()) if act not in acts]
@@ -219,6 +219,17 @@ def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> N
                 keys.setdefault(group, SAME_GROUP)
         token.keys = tuple(keys.items())
         token.acts = tuple(acts)
+
+
+# Spanish and Italian verbs are written together with their object: "resérvame".
+_CLITIC = re.compile(r"(?:(?:me|te|se|nos|mi|ci)?(?:l[aoe]s?)|me|te|se|nos|mi)$")
+
+
+def _without_clitic(low: str, known: Lexicon) -> tuple[str, ...]:
+    if len(low) < 6:
+        return ()
+    match = _CLITIC.search(low)
+    return known.foreign.get(low[: match.start()], ()) if match and match.start() >= 4 else ()
 
 
 def _japanese(text: str, known: Lexicon) -> list[Token]:

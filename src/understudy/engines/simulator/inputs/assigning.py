@@ -33,6 +33,8 @@ class Assignment:
         filled: Schema,
         named: list[Span],
         tool_stems: frozenset[str],
+        head: int = 1 << 30,
+        described: frozenset[str] = frozenset(),
     ) -> None:
         self.wanted = wanted
         self.text = text
@@ -41,7 +43,8 @@ class Assignment:
         self.named = named
         self.taken: list[Span] = []
         self.sayings: list[Span] = []
-        rows = _without_others(hints, wanted, [scored(one, text, tool_stems) for one in wanted])
+        self.head = head
+        rows = _without_others(hints, wanted, [scored(one, text, tool_stems, described) for one in wanted])
         rows = [[pair for pair in row if not within(pair[1], named)] for row in rows]
         if sum(not {"date", "datetime", "time"}.isdisjoint(_best(one)) for one in hints) > 1:
             # A day and a time that go to two properties are no moment of one.
@@ -69,13 +72,14 @@ class Assignment:
                     for score, value in self.rows[index]
                     if (score >= least if one.required else score >= clear)
                 ]
-        table.sort(key=lambda row: (-row[0], row[1], row[2].start))
+        # What is asked now goes before what was asked before.
+        table.sort(key=lambda row: (-row[0] - (8 if row[2].start < self.head < 1 << 30 else 0), row[1], row[2].start))
         for _, index, value in table:
             one = self.wanted[index]
             if one.name in self.filled:
                 continue
             # "250 EUR" is an amount and, for another property, a currency.
-            shared = value.kind == "money" and "currency" in one.kinds
+            shared = value.kind == "headline" or (value.kind == "money" and "currency" in one.kinds)
             if not shared and overlaps(value, self.taken):
                 continue
             if not one.required and within(value, self.sayings):
@@ -90,7 +94,17 @@ class Assignment:
                 self.taken.append((value.start, value.end))
 
     def only_number(self) -> None:
-        """One number that nothing took and one property that takes numbers belong together."""
+        """Numbers that nothing took go to what must have one; a single one to the only property that takes numbers."""
+        for one in self.missing():
+            if one.types.isdisjoint({"number", "integer"}) or "string" in one.types:
+                continue
+            for value in self.text.values:
+                if value.kind in NUMERIC and not overlaps(value, self.taken):
+                    found = self.convert(one, value)
+                    if found is not MISSING:
+                        self.filled[one.name] = found
+                        self.taken.append((value.start, value.end))
+                        break
         open_ones = [
             one
             for one in self.wanted

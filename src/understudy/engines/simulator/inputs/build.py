@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from understudy.engines.simulator.seeded import Seeded
 from understudy.wire.client_tools import ClientTool
 
+from . import words
 from .fill import Filler
 from .instances import instance
 from .making import MISSING
@@ -24,7 +25,7 @@ def build_input(tool: ClientTool, ask: str, context: Sequence[str], seeded: Call
     the words give a clear value.
     """
     judge = checker(tool.input_schema)
-    filler = Filler(judge, ask, context, tool.name)
+    filler = Filler(judge, ask, context, tool.name, tool.description or "")
     given = filler.fill(tool.input_schema, filler.ask)
     for example in tool.input_examples:
         if isinstance(example, dict):
@@ -51,6 +52,9 @@ def build_output(schema: Schema, asked: str, context: Sequence[str], seeded: Cal
     return instance(judge, given, seeded, _phrases(filler, given))
 
 
+_EMPTY: Final = frozenset("pls plz please thanks thx ta porfa bitte danke".split())
+
+
 def _phrases(filler: Filler, given: object) -> Callable[[str], str | None]:
     """Words of the request for a required text: a part that no other property has, else what the ask is about."""
     used = (
@@ -60,8 +64,10 @@ def _phrases(filler: Filler, given: object) -> Callable[[str], str | None]:
     )
 
     def phrase(_name: str) -> str | None:
-        for kind in ("quoted", "code", "called", "phrase"):
+        for kind in ("quoted", "code", "called", "phrase", "object"):
             for value in read_text(filler.ask.text).by_kind.get(kind, ()):
+                if value.text.lower() in _EMPTY or (kind == "object" and value.text.lower() in words.STARTERS):
+                    continue
                 if value.text not in used and not any(value.text in other for other in used):
                     used.add(value.text)
                     return value.text

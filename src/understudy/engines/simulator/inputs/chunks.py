@@ -28,6 +28,7 @@ BREAKS: Final = words.PREPOSITIONS | frozenset(
     zur im am um auf aus den dem des der die das ein eine einen je tu il nous vous pour avec dans sur le la les
     un une des du est sont qui que et à de en au aux el los las por para con del al una es son y o""".split()
 )
+_COMMANDS: Final = frozenset("put make take give show tell bring get let go add set keep send please pls plz thx".split())
 _UNITS: Final = frozenset((*words.SECONDS, *words.UNITS.values(), "month", "year", "percent", "degree"))
 _STRONG: Final = frozenset(
     "quoted code url email path datetime date time ip version phone id channel handle money percent address".split()
@@ -57,7 +58,8 @@ def chunks(text: Text) -> list[Value]:
         if open_at is not None and last_end > open_at:
             piece = text.text[open_at:last_end].strip(" \"'“”")
             alone = open_at in numbers and numbers[open_at].end >= last_end
-            if not alone and not piece.isdigit() and (len(piece) > 1 or piece.isupper()) and not _only_points(piece):
+            command = piece.lower() in _COMMANDS and text.text[max(0, open_at - 2) : open_at] not in ("a ", "e ")
+            if not alone and not command and not piece.isdigit() and (len(piece) > 1 or piece.isupper()) and not _only_points(piece):
                 found.append(_value(text, open_at, last_end, piece, cue))
         open_at = None
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Final
 
 from . import dates, words
+from .currencies import currency
 from .hints import Hint
 from .making import MISSING
 from .members import one_off
@@ -15,6 +16,7 @@ from .validation import checker
 from .values import Text, read_text
 
 _CENTS: Final = re.compile(r"\b(?:in cents|cents|minor units?|pence|smallest (?:currency )?unit)\b")
+_CODED: Final = re.compile(r"\b(?:iso|codes?|bcp|en|fr|es)\b")
 _CLOCK: Final = re.compile(r"hh:mm|24.?h")
 _YEAR: Final = re.compile(r"\d{4}")
 _LATE: Final = frozenset(
@@ -46,7 +48,7 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
         return MISSING if day is None or hour is None else f"{day}T{hour}:00Z"
     if form == "date-time":
         return text.replace(" ", "T") if "T" in text.replace(" ", "T") and text[:1].isdigit() else MISSING
-    if form == "date" or "yyyy-mm-dd" in one.description or ("iso" in one.description and "date" in one.kinds):
+    if form == "date" or "yyyy-mm-dd" in one.description or ("iso" in one.description and one.kinds.get("date", 0) >= 16):
         found = dates.iso_date(text, _nearest_day(text, value.start, ask) or today)
         if found is None:
             return MISSING if form == "date" else text
@@ -58,13 +60,14 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
         return found if form is None else found + ":00Z"
     if form in ("email", "uri", "uuid", "ipv4") and value.kind not in ("email", "url", "id", "ip", "pair"):
         return MISSING
-    if value.kind == "language" and ("code" in one.stems or "iso" in one.description or "code" in one.description):
+    if value.kind == "language" and ("code" in one.stems or _CODED.search(one.description)):
         return words.LANGUAGES.get(text.lower(), text)
-    if value.kind == "money" or (
+    if value.kind in ("money", "currency") or (
         one.kinds.get("currency", 0) >= 22
         and value.kind in ("phrase", "number", "object", "name", "word", "marked", "unit")
     ):
-        return (currency(value.text) or MISSING) if "currency" in one.kinds else text
+        takes = one.kinds.get("currency", 0) >= (22 if value.kind == "currency" else 1)
+        return (currency(value.text) or MISSING) if takes else text
     if value.kind == "id" and "number" not in one.types and text.startswith("#") and "channel" not in one.kinds:
         text = text[1:]
     limits = {name: one.schema[name] for name in ("pattern", "minLength", "maxLength") if name in one.schema}
@@ -166,17 +169,3 @@ def number(one: Hint, value: Value) -> Any:
     if (isinstance(low, (int, float)) and amount < low) or (isinstance(high, (int, float)) and amount > high):
         return MISSING
     return amount
-
-
-def currency(text: str) -> str | None:
-    lower = text.lower()
-    for word, code in words.NATIONAL_CURRENCIES.items():
-        if word in lower:
-            return code
-    for word in re.findall(r"[A-Z]{3}\b|[$€£¥₹]|[a-z]+", text):
-        if word in words.CURRENCY_CODES:
-            return word
-        code = words.CURRENCIES.get(word) or words.CURRENCIES.get(word.removesuffix("s"))
-        if code is not None:
-            return code
-    return None

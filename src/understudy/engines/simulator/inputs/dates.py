@@ -16,7 +16,8 @@ _AHEAD: Final = re.compile(r"in\s(\w+)\s(day|week|month)s?")
 _SHIFTS: Final = {
     "today": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1, "heute": 0, "morgen": 1, "gestern": -1, "demain": 1,
     "aujourd'hui": 0, "mañana": 1, "hoy": 0, "ayer": -1, "domani": 1, "oggi": 0, "ieri": -1, "day after tomorrow": 2,
-    "the day after tomorrow": 2, "day before yesterday": -2, "the day before yesterday": -2,
+    "the day after tomorrow": 2, "day before yesterday": -2, "the day before yesterday": -2, "next day": 1, "the next day": 1, "following day": 1, "the following day": 1,
+    "day after": 1, "the day after": 1,
 }  # fmt: skip
 _DAYS: Final = tuple(name[:3] for name in words.WEEKDAYS)
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from . import dates, words
 from .assigning import Assignment, Span, overlaps, within
 from .chunks import opens_sentence
 from .converting import converted, number
+from .finishing import created, head_of, prefixed, turned, whole_path
 from .free_text import about, free_text
 from .hints import Hint, alternatives, hint
 from .lists import divided, listed, rest_of
@@ -30,18 +33,28 @@ _DEEPEST: Final = 6
 _SEVERAL: Final = frozenset("email url path id upper channel handle language date name place".split())
 
 
+@lru_cache(maxsize=512)
+def stems_of_description(description: str) -> frozenset[str]:
+    """The plain words that say what a tool does."""
+    return frozenset(words.stem(word) for word in re.findall(r"\b[a-z]{3,}\b", description[:400]))
+
+
 class Filler:
     """The words of one request; `fill` finds the values of one schema's properties in them."""
 
-    def __init__(self, judge: Checker, ask: str, context: Sequence[str], tool_name: str = "") -> None:
+    def __init__(
+        self, judge: Checker, ask: str, context: Sequence[str], tool_name: str = "", description: str = ""
+    ) -> None:
         self.judge = judge
         self.tool_stems = frozenset(words.stem(word) for word in words.name_words(tool_name))
+        self.described = stems_of_description(description)
         self.ask = read_text(ask)
         self.context = context[:_MOST_TEXTS]
         self.reader = SchemaReader(judge.schema)
         self.memory = Memory(self.ask.text, self.context, self.converted, self.tool_stems)
         self._today: object = MISSING
         self._topic: str | None = None
+        self.head = head_of(ask, self.context) if self.context else len(ask)
 
     @property
     def today(self) -> date | None:
@@ -80,22 +93,68 @@ class Filler:
                 filled[one.name] = value
             elif one.types.isdisjoint({"array", "object", "boolean"}) and not alternatives(one.schema):
                 wanted.append(one)
-        choice = Assignment(hints, wanted, text, self.converted, filled, named, self.tool_stems)
+        head = self.head if text is self.ask and self.head < len(text.text) else 1 << 30
+        choice = Assignment(hints, wanted, text, self.converted, filled, named, self.tool_stems, head, self.described)
         choice.owner_and_name(self.context)
         if all_texts and len(self.context) > 1 and ONE_OF.search(text.text) is not None:
             choice.assign(21)
             self.memory.look_up(choice.missing(), filled)
+        if all_texts:
+            self._created(choice.missing(), text, filled)
         choice.assign(17)
         choice.assign(9, counting=True)
         choice.one_day()
         if all_texts:
             self.memory.look_up(choice.missing(), filled)
+            self._objects(hints, text, where, depth, filled, choice.taken)
+            self._finish(hints, text, filled)
         self._free(wanted, text, filled, [*choice.taken, *named])
         choice.assign(1)
         choice.only_number()
         choice.only_name()
         self._lists(hints, text, where, depth, filled, choice.taken, all_texts=all_texts)
         return filled
+
+    def _created(self, missing: list[Hint], text: Text, filled: Schema) -> None:
+        """The id of what was just made goes before a bare number: "season 2 episode 5, then publish it"."""
+        for one in missing:
+            if one.identifies and "string" in one.types and len(self.context) > 1 and created(self.context[1]):
+                ids = [value for value in read_text(self.context[1]).by_kind.get("id", ()) if not value.text.isdigit()]
+                if len(ids) == 1 and "id" not in text.by_kind and (made := self.converted(one, ids[0])) is not MISSING:
+                    filled[one.name] = made
+
+    def _objects(
+        self, hints: list[Hint], text: Text, where: str, depth: int, filled: Schema, taken: list[Span]
+    ) -> None:
+        """An optional object takes a number that nothing else takes: a new amount of what is corrected."""
+        left = [value for value in text.values if value.kind in NUMERIC and not overlaps(value, taken)]
+        left = [value for value in left if value.start not in text.denied]
+        open_ones = [one for one in hints if one.name not in filled and "object" in one.types]
+        if len(left) != 1 or len(open_ones) != 1 or depth >= _DEEPEST:
+            return
+        one = open_ones[0]
+        inner = self.fill(one.schema, text, f"{where}/{one.name}", depth + 1, all_texts=False)
+        if any(isinstance(value, (int, float)) and value == left[0].number for value in inner.values()):
+            needed = [
+                other for other in self.hints(one.schema, f"{where}/{one.name}") if other.required and other.name not in inner
+            ]
+            for other in needed:
+                for told in self.context:
+                    found = self.memory.labelled(other, read_text(told))
+                    if found is not MISSING:
+                        inner[other.name] = found
+                        break
+            filled[one.name] = inner
+
+    def _finish(self, hints: list[Hint], text: Text, filled: Schema) -> None:
+        """What the texts before change in what is found."""
+        merged = self.head < len(text.text)
+        for one in hints:
+            value = filled.get(one.name)
+            if isinstance(value, str) and "string" in one.types:
+                value = whole_path(one, value, self.context)
+                filled[one.name] = prefixed(value, text.text, self.context) if merged and one.identifies else value
+        turned(hints, filled, text.text[: self.head])
 
     def _members(self, hints: list[Hint], text: Text, filled: Schema, named: list[Span]) -> None:
         """Enums: the plainest mentions first, so that two properties with the same options share none."""
@@ -159,7 +218,7 @@ class Filler:
         return self.memory.option(one, options)
 
     def _boolean(self, one: Hint, text: Text) -> Any:
-        told = yes_or_no(one, text)
+        told = yes_or_no(one, text, self.tool_stems)
         if told is not None:
             return told
         if one.required and "default" not in one.schema:

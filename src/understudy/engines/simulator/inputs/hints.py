@@ -56,7 +56,7 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
         "saying that",
     ),
     ("description summary", "saying quoted about", "about for"),
-    ("title label heading", "called quoted topic", "titled called"),
+    ("title label heading", "called quoted headline topic", "titled called"),
     ("command cmd script shell sql statement", "code quoted tail", "run"),
     ("snippet expression formula equation calculation", "code quoted expression", ""),
     ("amount price cost budget total salary payment income principal", "money number", "under of for"),
@@ -107,6 +107,11 @@ _FORMATS: Final = {
     "email": "email", "uri": "url", "uuid": "id", "date": "date", "date-time": "datetime", "time": "time", "ipv4": "ip",
     "hostname": "url",
 }  # fmt: skip
+_SERVICES: Final = frozenset({"flight", "train", "bus", "plat", "plate", "registration", "vehicl"})
+_TIMES: Final = frozenset({"date", "time", "day", "type", "class", "class_"})
+_AIRPORTS: Final = frozenset({"airport", "iata", "origin", "destination", "station", "country", "depart", "arriv"})
+_LOWEST: Final = frozenset("min minimum least lowest above over after".split())
+_HIGHEST: Final = frozenset("max maximum most highest below under upto".split())
 _GENERIC: Final = frozenset(
     stem_word
     for word in """id name number new old value text string type the a to from of in for is and or with e.g input""".split()
@@ -147,6 +152,9 @@ _FREE: Final = frozenset(
 )
 
 
+_NAMING: Final = frozenset({"id", "key", "code", "number", "ref", "reference"})
+
+
 @dataclass(frozen=True, slots=True)
 class Hint:
     """What is known of a property before any words are read.
@@ -170,6 +178,8 @@ class Hint:
     """Whether it takes what tells one thing from others of its sort: an id, a number of an order."""
     free: bool
     """Whether it takes a text in free words, as a message or a question is."""
+    bound: str | None
+    """ "min" or "max" where it is a limit of a number."""
     looked: dict[str, int]
     """Every kind of value that is looked at, with what the kind alone is worth."""
 
@@ -179,6 +189,8 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
     stems = [words.stem(part) for part in parts]
     described = str(schema.get("description") or "").lower()[:300]
     kinds: dict[str, int] = {}
+    if _SERVICES.intersection(stems) and not _TIMES.intersection(stems):
+        kinds["service"] = 34
     prepositions: set[str] = set()
     form = _FORMATS.get(str(schema.get("format")))
     if form is not None:
@@ -217,8 +229,13 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
         side = "from"
     elif not _TO.isdisjoint(parts):
         side = "to"
-    if side is not None and kinds.keys() >= _UNKNOWN.keys():
+    if schema.get("pattern") == "^[A-Z]{3}$" and "iata" not in described and not _AIRPORTS.intersection(stems):
+        kinds |= {"currency": 30, "money": 22}
+    elif "4217" in described and not numeric:
+        kinds |= {"currency": 30, "money": 22}
+    elif side is not None and kinds.keys() >= _UNKNOWN.keys():
         kinds |= {"currency": 19, "money": 17}
+    bound = "min" if not _LOWEST.isdisjoint(parts) else "max" if not _HIGHEST.isdisjoint(parts) else None
     unit = None
     for word in [*parts, *described.split()]:
         single = words.singular_unit(word.strip("().,;"))
@@ -232,7 +249,7 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
     if kinds.get("datetime", 0) >= 22 and (form == "datetime" or _PARTS_OF_MOMENTS.isdisjoint(stems)):
         kinds["moment"] = 33
     own = frozenset(stems) - _GENERIC - words.PREPOSITIONS
-    if len(parts) == 2:
+    if len(parts) == 2 and "boolean" not in types:
         # "PR 318" is a pull request.
         own |= {parts[0][0] + parts[1][0]}
     if parts and parts[-1] in words.UNITS:
@@ -255,7 +272,8 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
         schema,
         required,
         bool(stems) and kinds.get("id", 0) >= 22,
-        bool(stems) and not form and not _FREE.isdisjoint((stems[-1], stems[0])) and "id" not in stems,
+        bool(stems) and not form and not _FREE.isdisjoint((stems[-1], stems[0])) and _NAMING.isdisjoint(stems),
+        bound,
         looked,
     )
 

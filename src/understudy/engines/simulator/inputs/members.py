@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from . import words
+from .currencies import currency
 from .hints import Hint
 from .values import Text
 
@@ -59,14 +60,24 @@ def mentions(option: Any, text: Text) -> list[tuple[int, float]]:
     """Where an option is mentioned and how plainly, at most eight times."""
     if not isinstance(option, str) or not option:
         if isinstance(option, (int, float)) and not isinstance(option, bool):
-            return [(0, 10.0) for value in text.by_kind.get("number", ()) if value.number == option][:1]
+            numbers = (*text.by_kind.get("number", ()), *text.by_kind.get("ordinal", ()))
+            return [
+                (bisect_left(text.starts, value.start), 10.0) for value in numbers if value.number == option
+            ][:8]
         return []
+    if option in words.CURRENCY_CODES:
+        for kind in ("money", "currency"):
+            for value in text.by_kind.get(kind, ()):
+                if currency(value.text) == option:
+                    return [(bisect_left(text.starts, value.start), 12.0)]
     lower = option.lower()
+    if lower.endswith(_PARTICLES) and (apart := _apart(lower, text)) is not None:
+        return [(apart, 8.0)]
     parts, unit = _parts_of(option)
     found: list[tuple[int, float]] = []
     stems, stem_set = text.stems, text.stem_set
     several = bool(parts[1:])
-    if several and (len(option) > 3 or option[-1].isdigit()):
+    if several and (len(option) > 3 or option[-1].isdigit() or option[0].isdigit()):
         place = text.text.lower().find(lower)
         if (
             place >= 0
@@ -94,6 +105,19 @@ def mentions(option: Any, text: Text) -> list[tuple[int, float]]:
         if len(found) == 8:
             break
     return found or _near(lower, parts, text)
+
+
+_PARTICLES: Final = ("up", "out", "off", "in", "away")
+
+
+def _apart(option: str, text: Text) -> int | None:
+    """Where the two words of "pickup" stand near each other: "pick it up"."""
+    particle = next(one for one in _PARTICLES if option.endswith(one))
+    verb = words.stem(option.removesuffix(particle).rstrip("-_ "))
+    if len(verb) < 3 or verb not in text.stem_set:
+        return None
+    place = text.stems.index(verb)
+    return place if particle in text.stems[place + 1 : place + 4] else None
 
 
 @lru_cache(maxsize=4096)
@@ -149,17 +173,28 @@ def one_off(one: str, other: str) -> bool:
 
 
 _SWITCHED: Final = frozenset({"on", "enabl", "power", "activ", "state"})
+_VERBS: Final = frozenset(words.stem(word) for word in words.STARTERS)
+
+
+def _alike(stem: str, mine: str) -> bool:
+    """Whether one word begins as the other: "invites" and "invitation", "anonymously" and "anonymous"."""
+    least = min(len(stem), len(mine))
+    return (least > 3 and stem.startswith(mine)) or (least > 4 and mine.startswith(stem))
+
+
 _OUT: Final = frozenset({"off", "out", "disabl", "deactivat"})
 
 
-def yes_or_no(one: Hint, text: Text) -> bool | None:
-    """What a text says of a boolean property; None where it says nothing."""
-    own = one.own - _CUES
-    if not own:
-        own = one.own
+def yes_or_no(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> bool | None:
+    """What a text says of a boolean property; None where it says nothing.
+
+    What the tool is called (`tool_stems`) and what it does say nothing of the property: "run" of `run_in_background`.
+    """
+    own = one.own - _CUES or one.own
+    own = own - tool_stems - _VERBS or own - tool_stems or own
     hits: list[int] = []
     for index, stem in enumerate(text.stems):
-        if stem in own or (len(stem) > 3 and any(len(mine) > 3 and stem.startswith(mine) for mine in own)):
+        if stem in own or any(_alike(stem, mine) for mine in own):
             hits.append(index)
     told = {text.stems[index] for index in hits}
     if not hits and own <= _SWITCHED and not text.stem_set.isdisjoint(_OUT):

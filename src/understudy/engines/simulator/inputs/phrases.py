@@ -22,6 +22,7 @@ _SAYING: Final = re.compile(
     r"(?:message|text|body|content|note|comment)(?:\sis|:)|containing|to\ssay|(?:to\s)?(?:let|tell|inform|remind)"
     r"(?:ing)?\s(?:him|her|them|me|us|everyone|(?:the\s)?[#@]?[\w-]+)(?:\sknow)?(?:\sthat|\sto)\b|telling\s\w+)\s?:?(?:\sthat\b)?)\s*"
 )
+_SENTENCE_END: Final = re.compile(r"[.!?;](?=\s|$)|\n")
 _COLON: Final = re.compile(r"(?<=[\w)]):\s+(?=\S)")
 _STATEMENT: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP)\s[^\n]+")
 _RUN: Final = re.compile(
@@ -54,6 +55,17 @@ def sayings(text: Text) -> list[Value]:
         return [Value("saying", quoted.text, quoted.start, quoted.end)]
     rest = text.text[match.end() :].strip().rstrip(".").strip()
     return [Value("saying", rest, match.end(), len(text.text))] if rest else []
+
+
+def headlines(text: Text) -> list[Value]:
+    """The first sentence after a colon: what a thing that is made is about."""
+    match = _COLON.search(text.text)
+    if match is None or _quoted_at(text, match.end()) is not None:
+        return []
+    end = _SENTENCE_END.search(text.text, match.end())
+    stop = len(text.text) if end is None else end.start()
+    piece = text.text[match.end() : stop].strip()
+    return [Value("headline", piece, match.end(), stop)] if piece.count(" ") > 1 else []
 
 
 def called(text: Text) -> list[Value]:

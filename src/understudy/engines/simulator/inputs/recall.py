@@ -18,7 +18,12 @@ from .values import MOST_READ, read_text
 
 _MOST_RECORDS: Final = 60
 _SPLIT: Final = re.compile(r"\n+|;\s+|,\s+(?![^(]*\))|(?<=[.!?])\s+")
-_PLACES: Final = {"first": 0, "1st": 0, "top": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "last": -1}
+_MARKER: Final = re.compile(r"^(?:\d{1,2}[.)]|[-*•])\s+")
+_NUMBERED: Final = re.compile(r"(?i)(?:\b(?:option|number|no\.?|nr\.?|choice)\s|#)(\d)\b")
+_PLACES: Final = {
+    "primero": 0, "primera": 0, "segundo": 1, "segunda": 1, "última": -1, "último": -1, "erste": 0, "ersten": 0,
+    "zweite": 1, "zweiten": 1, "letzte": -1, "letzten": -1, "première": 0, "premier": 0, "deuxième": 1, "dernier": -1, "first": 0, "1st": 0, "top": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "last": -1,
+}  # fmt: skip
 _LEAST: Final = frozenset(
     "cheapest lowest least smallest earliest soonest nearest closest shortest fastest oldest".split()
 )
@@ -52,13 +57,14 @@ def recalled(
     records = records_of(text[:MOST_READ])
     if not records:
         return missing
-    for record in _pointed(records, ask):
-        found = _field(one, record, converted, missing, weakly)
+    pointed, surely = _pointed(records, ask)
+    for record in pointed:
+        found = _field(one, record, converted, missing, weakly or (surely and record is pointed[0]))
         if found is not missing:
             return found
     best = max(one.kinds, key=lambda kind: one.kinds[kind]) if one.kinds else ""
     if points and one.types <= {"string"} and not one.identifies and best not in _TYPED:
-        first = _pointed(records, ask)[0]
+        first = pointed[0]
         named = next((value for stems, value in first.fields if stems & {"nam", "name", "titl"}), None)
         said = named if named is not None else first.text if not first.fields else None
         if not first.fields and len(records) > 1 and isinstance(said, str):
@@ -82,8 +88,19 @@ def records_of(text: str) -> tuple[Record, ...]:
             return tuple(_of_json(orjson.loads(stripped)))[:_MOST_RECORDS]
         except orjson.JSONDecodeError:
             pass
-    parts = [part.strip() for part in _SPLIT.split(stripped)][:_MOST_RECORDS]
+    parts = [_MARKER.sub("", part) for part in _parts(stripped)][:_MOST_RECORDS]
     return tuple(Record((), part, read_text(part).stem_set) for part in parts if part)
+
+
+def _parts(text: str) -> list[str]:
+    """Lines of a list, else what semicolons part, else what commas and sentences part."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    if len(lines) > 1 and sum(_MARKER.match(line) is not None for line in lines) > 1:
+        return lines
+    parts = [part.strip() for part in text.split("; ")]
+    if len(lines) == 1 and len(parts) > 1:
+        return parts
+    return [part.strip() for part in _SPLIT.split(text)]
 
 
 def _of_json(value: Any, depth: int = 0) -> Iterator[Record]:
@@ -122,10 +139,10 @@ def _of_json(value: Any, depth: int = 0) -> Iterator[Record]:
             yield from _of_json(part, depth + 1)
 
 
-def _pointed(records: tuple[Record, ...], ask: str) -> list[Record]:
-    """The records, the one that the ask points at first."""
+def _pointed(records: tuple[Record, ...], ask: str) -> tuple[list[Record], bool]:
+    """The records, the one that the ask points at first, and whether it surely is that one."""
     if len(records) == 1:
-        return list(records)
+        return list(records), False
     text = read_text(ask)
     said = {token.lower() for token, _, _ in text.tokens}
     order = list(range(len(records)))
@@ -136,6 +153,12 @@ def _pointed(records: tuple[Record, ...], ask: str) -> list[Record]:
         if has and len(has) < len(records):
             for place in has:
                 share[place] += 1 / len(has)
+    for value in text.values:
+        if value.kind in _TELLING and len(value.text) > 1:
+            has = [place for place in order if value.text in records[place].text]
+            if has and len(has) < len(records):
+                for place in has:
+                    share[place] += 2 / len(has)
     order.sort(key=lambda place: -share[place])
     least, most = not said.isdisjoint(_LEAST), not said.isdisjoint(_MOST)
     if least or most:
@@ -145,12 +168,16 @@ def _pointed(records: tuple[Record, ...], ask: str) -> list[Record]:
             known.sort(key=lambda place: cast("float", sizes[place]), reverse=most and "expensive" not in said)
             if "expensive" in said and "most" in said:
                 known.reverse()
-            return [records[place] for place in known]
+            return [records[place] for place in known], True
     for word, index in _PLACES.items():
-        if word in said and (text.text.find(word + " one") >= 0 or not any(share)) and -1 <= index < len(records):
+        if word in said and (text.text.lower().find(word + " one") >= 0 or not any(share)) and -1 <= index < len(records):
             chosen = records[index]
-            return [chosen, *(record for record in records if record is not chosen)]
-    return [records[place] for place in order]
+            return [chosen, *(record for record in records if record is not chosen)], True
+    numbered = _NUMBERED.search(ask)
+    if numbered is not None and not any(share) and 0 < int(numbered[1]) <= len(records):
+        chosen = records[int(numbered[1]) - 1]
+        return [chosen, *(record for record in records if record is not chosen)], True
+    return [records[place] for place in order], share[order[0]] > 0.9 and share[order[0]] > share[order[1]]
 
 
 def _has(record: Record, stem: str) -> bool:
@@ -255,10 +282,16 @@ def _said(one: Hint, record: Record, converted: Callable[[Hint, Value], Any], mi
         wanted = tuple(kind for kind in wanted if kind in ("email", "url", "path"))
     for kind in wanted:
         for value in text.by_kind.get(kind, ()):
+            if one.identifies and value.before[:1] and value.before[0] in _PLACED - one.own:
+                continue
             found = converted(one, value)
             if found is not missing:
                 return found
     return missing
+
+
+_PLACED: Final = frozenset(words.stem(word) for word in "bin aisle shelf room table seat platform gate floor".split())
+_TELLING: Final = frozenset("time date datetime id money quoted email path name".split())
 
 
 _TYPED: Final = frozenset("email url path date datetime time phone ip".split())

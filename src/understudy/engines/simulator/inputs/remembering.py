@@ -47,6 +47,9 @@ class Memory:
         What the ask points at ("it", "the one you find") is in the newest of them, else in the rest of what is asked.
         """
         strongly = ONE_OF.search(self.ask) is not None
+        pointing = self.ask
+        if not strongly and self.context and ONE_OF.search(self.context[0]) is not None:
+            pointing = self.context[0]
         points = strongly or POINTING.search(self.ask) is not None
         whole = [text for text in self.context[:1] if text != self.ask]
         before = list(self.context[1:])
@@ -62,16 +65,16 @@ class Memory:
                 if other in whole and weakly:
                     continue
                 if other in whole:
-                    found = self._labelled(one, read_text(other))
+                    found = self.labelled(one, read_text(other))
                 else:
-                    found = recalled(one, other, self.ask, self.convert, MISSING, points=meant is one, weakly=weakly)
+                    found = recalled(one, other, pointing, self.convert, MISSING, points=meant is one, weakly=weakly)
                 if found is not MISSING:
                     filled[one.name] = found
                     break
 
-    def _labelled(self, one: Hint, text: Text) -> Any:
-        """A value that stands clearly for this property in the whole of what the person says."""
-        rows = [row for row in scored(one, text, self.tool_stems) if row[0] >= (28 if one.identifies else 22)]
+    def labelled(self, one: Hint, text: Text) -> Any:
+        """A value that stands clearly for this property in another text."""
+        rows = [row for row in scored(one, text, self.tool_stems) if row[0] >= (28 if one.identifies else 19)]
         for _, value in sorted(rows, key=lambda row: -row[0]):
             found = self.convert(one, value)
             if found is not MISSING:

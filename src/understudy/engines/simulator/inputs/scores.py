@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from . import words
@@ -14,16 +15,37 @@ from .values import Text
 CLEAR: Final = 28
 """An optional property is filled from this score on: its kind is right, or its own words stand beside the value."""
 NUMERIC: Final = frozenset({"number", "percent", "money"})
+_AT_MOST: Final = re.compile(
+    r"(?:\b(?:no|not) (?:mor|more|abov|over|longer|later|higher|bigger)(?: than)?|\bat (?:the )?most|\bup to|\bunder|\bbelow|"
+    r"\b(?:less|fewer|cheaper|lower|shorter|smaller|younger|earlier) than|\bmax|\bmaximum(?: of)?|\bwithin|\buntil|\btop)$"
+)
+_AT_LEAST: Final = re.compile(
+    r"(?:\bat (?:the )?(?:least|last)|\b(?:no|not) (?:less|fewer|under|below)(?: than)?|\bover|\babov|\babove|\bstart(?:ing)? (?:at|from)|"
+    r"\b(?:mor|more|bigger|higher|longer|older|larger) than|\bmin|\bminimum(?: of)?|\bfrom)$"
+)
+_OR_LESS: Final = re.compile(r"(?:\S+ )?(?:or (?:less|fewer|under|below|cheaper)|max|maximum|top|at most)\b")
+_OR_MORE: Final = re.compile(r"(?:\S+ )?(?:or (?:mor|more|over|up|above|abov|better)|min|minimum|at least|plu)\b")
 _NUMBERS_ONLY: Final = {"number": 0, "percent": 0, "money": 0}
 _LABELS: Final = frozenset(words.stem(word) for word in "number no id nr ref reference code # member card".split())
 
 
+_QUANTITIES: Final = frozenset(words.stem(word) for word in "copies count quantity qty amount times units".split())
+_NUMBERED: Final = frozenset(
+    words.stem(word)
+    for word in """order invoice ticket booking reservation account customer policy tracking claim parcel shipment
+    member patient employee contract case quote serial product flight batch lot room table hive project""".split()
+)
 _ASKING: Final = frozenset(words.stem(word) for word in "what what's how when where which who is are does do".split())
 _TELLING: Final = frozenset("of is are to as from named called".split())
 
 
-def scored(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> list[tuple[float, Value]]:
-    """The values of `text` that a property may take. `tool_stems`: what the tool is called, which is no value."""
+def scored(
+    one: Hint, text: Text, tool_stems: frozenset[str] = frozenset(), described: frozenset[str] = frozenset()
+) -> list[tuple[float, Value]]:
+    """The values of `text` that a property may take.
+
+    `tool_stems`: what the tool is called, which is no value. `described`: the words that describe it, seldom values.
+    """
     numeric = not one.types.isdisjoint({"number", "integer"})
     only_numbers = numeric and "string" not in one.types
     found: list[tuple[float, Value]] = []
@@ -33,18 +55,29 @@ def scored(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> l
     if word is not None and (quoted or not one.identifies or any(char.isdigit() for char in word.text)):
         found.append((_marked(one, word, text), word))
     # A language is no currency: "japanese yen".
+    by_name = one.kinds.get("language", 0) >= 30 and "language" in text.by_kind
     foreign = one.kinds.get("currency", 0) >= 22
     looked = (_NUMBERS_ONLY | one.kinds) if only_numbers else one.looked
+    if numeric and one.own:
+        for value in text.by_kind.get("ordinal", ()):
+            # "the second floor"
+            if value.after[:1] and value.after[0] in one.own:
+                found.append((32.0, value))
     for kind, values in text.by_kind.items():
         if kind not in looked or (foreign and kind in ("language", "upper", "name")):
             continue
         for value in values:
             score = _numeric(one, value) if numeric and kind in NUMERIC else float(looked[kind])
+            if kind == "number" and one.own & _QUANTITIES and not tool_stems.isdisjoint(value.after[:2]):
+                # "4 A6 labels" of a tool that prints labels
+                score = max(score, 30)
             if kind == "number" and not numeric and value.unit is None and len(value.text) > 4:
                 score = max(score, 17.5)
             score += _beside(one, value) + _cued(one, value, text)
+            if value.start in text.denied:
+                score -= 30
             if kind in ("phrase", "object", "name", "upper"):
-                score += _worded(one, value, text, tool_stems)
+                score += _worded(one, value, text, tool_stems, described)
             if kind in ("phrase", "object") and kind not in one.kinds and score < 40:
                 score = min(score, 12 if "tail" not in one.kinds else 5)
             if kind in ("phrase", "object") and "tail" in one.kinds:
@@ -53,6 +86,8 @@ def scored(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> l
                 score += 6
             if kind == "number" and not numeric and one.kinds.get("time", 0) >= 16 and value.before[:1] == ("at",):
                 score = 24 if value.unit not in words.MEASURES else 0
+            if by_name and kind in ("phrase", "object", "name"):
+                score = min(score, 12)
             if one.identifies:
                 score = _identifying(one, value, score)
             if one.free and kind in ("name", "object", "phrase", "id", "upper", "path", "number", "owner"):
@@ -95,7 +130,21 @@ def _numeric(one: Hint, value: Value) -> float:
         score += 20
     elif len(value.after) > 1 and value.after[1] in one.own:
         score += 14
+    if one.bound is not None or value.unit is not None:
+        told = bound_of(value)
+        if told is not None and one.bound is not None:
+            score += 16 if told == one.bound else -30
     return score
+
+
+def bound_of(value: Value) -> str | None:
+    """ "min" or "max" where the words around a number make it a limit."""
+    before = " ".join(reversed(value.before[:3]))
+    if _AT_MOST.search(before) or (value.after and _OR_LESS.match(" ".join(value.after))):
+        return "max"
+    if _AT_LEAST.search(before) or (value.after and _OR_MORE.match(" ".join(value.after))):
+        return "min"
+    return None
 
 
 def _beside(one: Hint, value: Value) -> float:
@@ -124,6 +173,8 @@ def _counted(value: Value, text: Text) -> bool:
 
 def _cued(one: Hint, value: Value, text: Text) -> float:
     before = words.stem(value.before[0]) if value.before else ""
+    if before == "the" and value.kind == "name" and len(value.before) > 1:
+        before = value.before[1]
     score = 8.0 if before in one.prepositions else 0.0
     if one.side is not None:
         if len(value.before) > 1 and before in one.stems:
@@ -139,12 +190,17 @@ def _cued(one: Hint, value: Value, text: Text) -> float:
             score += 24
         elif before in ("from", "to", "into", "out"):
             score -= 20
+        elif one.side == "from" and value.after[:1] == ("to",) and value.kind in ("time", "date", "number", "datetime"):
+            # "08:30 to 09:15"
+            score += 12
     if value.kind == "phrase" and before not in one.prepositions and before not in one.stems and one.prepositions:
         score -= 8
     return score
 
 
-def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str]) -> float:
+def _worded(
+    one: Hint, value: Value, text: Text, tool_stems: frozenset[str], described: frozenset[str]
+) -> float:
     """What the words of a phrase or a name say: the property's own word in it, or only what the tool is called."""
     stems = [words.stem(word) for word in words.name_words(value.text)]
     score = 0.0
@@ -159,6 +215,12 @@ def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str]) -> 
         score -= 14
     elif stems and tool_stems.issuperset(stems):
         score -= 12
+    elif stems and value.text.islower() and described.issuperset(stems):
+        score -= 9
+    if value.kind == "phrase" and words.singular_unit(value.text) in words.MEASURES:
+        score -= 8
+    if value.text.istitle() and " " in value.text:
+        score += 4
     if value.kind in ("name", "upper") and opens_sentence(text, value):
         score -= 14
     if "owner" in one.kinds and value.text.istitle() and " " in value.text:
@@ -181,6 +243,10 @@ def _identifying(one: Hint, value: Value, score: float) -> float:
     """An id has digits; a bare number is one where it is called so, or where it is long and counts nothing."""
     if not any(char.isdigit() for char in value.text):
         return min(score, 10)
+    before = [word for word in value.before[:5] if word not in _LABELS and word not in _TELLING and word != "'s"]
+    if one.own and before and before[0] in _NUMBERED and not one.own & {before[0]} and one.own & _NUMBERED:
+        # An order's number is no tracking number.
+        return min(score, 4)
     if value.kind == "id":
         return score
     if value.kind in ("number", "phone"):

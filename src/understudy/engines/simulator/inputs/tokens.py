@@ -42,7 +42,7 @@ TOKEN: Final = re.compile(
             rf"\b(?:today|tonight|tomorrow|yesterday|(?:(?:next|this|last|coming)\s)?{_DAY}|"
             r"(?:the\s)?day\s(?:after\stomorrow|before\syesterday)|(?:next|this|last)\s(?:week(?:end)?|month|year|quarter)|"
             rf"in\s(?:\d{{1,3}}|an?|{_FEW})\s(?:days?|weeks?|months?)|the\s\d{{1,2}}(?:st|nd|rd|th)(?=\s(?:at|from|for|until|to|and)\b|"
-            rf"\W*$|[,.?!])|{_OTHER_DAYS})\b)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b(?=[\s,.?!]|$))",
+            rf"\W*$|[,.?!\n])|{_OTHER_DAYS})\b)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b(?=[\s,.?!]|$))",
             rf"(?P<time>(?i:\b(?:half|quarter)\s(?:past|to)\s(?:\d{{1,2}}|{_FEW}|eleven|twelve)(?:\s?[ap]\.?m\b)?|"
             rf"\b(?:\d{{1,2}}|{_FEW}|eleven|twelve)\s(?:o['’]clock(?:\s(?:in\sthe\s\w+))?|in\sthe\s(?:morning|afternoon|evening)|"
             r"at\snight)\b|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b\.?|\b(?:noon|midnight)\b|\b\d{1,2}h\d\d\b)|\b\d{1,2}:\d\d(?::\d\d)?\b)",
@@ -50,6 +50,7 @@ TOKEN: Final = re.compile(
             r"Square|Close|Court|Boulevard|Blvd|Place|Terrace|Crescent|Gardens|Hill|Park|Quay|Mews|Walk|Alley)\b)",
             r"(?P<code_number>\b[A-Z]{2}\d{2}(?:\s[A-Z0-9]{4}){2,7}(?:\s[A-Z0-9]{1,3})?\b|\b[A-Z]{1,3}-[A-Z]{1,2}\s\d{1,4}\b|"
             r"\b[A-Z]{1,2}\d{1,2}[A-Z]?\s\d[A-Z]{2}\b|\b(?:[A-Z]{2,5}/)(?:\d+/)*\d+\b|\b\d{2,4}-[A-Z]{1,4}-\d+\b)",
+            r"(?P<dice>\b\d{1,3}[dDwW]\d{1,3}\b(?!-))",
             r"(?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}\b)",
             r"(?P<version>\bv\d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+[\w.-]*)",
             r"(?P<domain>\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|ai|co|edu|gov|app|example|de|uk|fr|jp|info)\b(?![\w.-])"

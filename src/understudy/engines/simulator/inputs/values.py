@@ -25,6 +25,10 @@ _PAIR: Final = re.compile(
 
 _NO_NAMES: Final = words.STARTERS | frozenset("i we you he she they it".split())
 _WORDED: Final = frozenset("time date number quoted code money percent".split())
+_SERVICE: Final = re.compile(r" \d{1,5}\b")
+_GLUED: Final = re.compile(r"[a-zA-Z°]{1,4}\b")
+_MONEY_WORD: Final = re.compile(r"\s(?:dollars?|bucks)\b")
+_DENIED: Final = re.compile(r"(?i)\b(?:not|instead of|rather than|no longer|and not|nicht|kein|statt)\s(?:the\s|on\s|at\s)?(?=\S)")
 _SAME: Final = {"uuid": "id", "code_number": "id", "file": "path"}
 
 
@@ -113,13 +117,26 @@ class Text:
                 found.append(self._counted("number", start, end, number))
             elif lower in words.LANGUAGES:
                 found.append(self.value("language", start, end))
+            elif lower in words.ORDINAL_NUMBERS:
+                found.append(self._counted("ordinal", start, end, words.ORDINAL_NUMBERS[lower]))
+            elif len(lower) > 2 and lower.removesuffix("s") in words.CURRENCIES:
+                # "US dollars": the word before tells whose they are.
+                first = start
+                if index and self.tokens[index - 1][0].lower() in words.NATIONS:
+                    first = self.tokens[index - 1][1]
+                found.append(self.value("currency", first, end))
         found.sort(key=lambda value: value.start)
         return found
 
     def _counted(self, kind: str, start: int, end: int, number: float | None) -> Value:
         before, after = self.around(start, end)
         unit = None
-        if after:
+        glued = _GLUED.match(self.text, end) if kind == "number" else None
+        if glued is not None:
+            # "350gsm"
+            unit = words.singular_unit(glued[0])
+            after = (words.stem(unit), *after)
+        elif after:
             index = bisect_left(self.starts, end)
             if number == 0.5 and after[0] in ("a", "an") and len(after) > 1:
                 index += 1
@@ -134,6 +151,8 @@ class Text:
             self._add_quoted(found, kind, start, end)
         elif kind in {"number", "percent", "money"}:
             found.append(self._counted(kind, start, end, number_of(text[start:end])))
+        elif kind == "dice":
+            found += _dice(text, start, end)
         elif kind == "span":
             span = span_of(text[start:end])
             if span is not None:
@@ -145,7 +164,12 @@ class Text:
                 end -= 1
             found.append(self.value("url" if kind == "domain" else kind, start, end))
         elif kind == "upper":
+            if text[start:end] == "US" and _MONEY_WORD.match(text, end):
+                return
             code = text[start:end]
+            number = _SERVICE.match(text, end)
+            if number is not None:
+                found.append(self.value("service", start, number.end()))
             found.append(self.value("currency" if code in words.CURRENCY_CODES else "upper", start, end))
             if text[end : end + 2].strip().isdigit():
                 # "PR 318": what a number is called.
@@ -204,6 +228,11 @@ class Text:
         found.append(Value("name", name, start, end, before, after))
 
     @cached_property
+    def denied(self) -> frozenset[int]:
+        """Where values begin that are told to be wrong: "48.50, not 45.80", "Tuesday instead of Monday"."""
+        return frozenset(match.end() for match in _DENIED.finditer(self.text))
+
+    @cached_property
     def by_kind(self) -> dict[str, list[Value]]:
         groups: dict[str, list[Value]] = {}
         for value in self.values:
@@ -211,6 +240,7 @@ class Text:
         for kind, found in (
             ("saying", phrases.sayings(self)),
             ("called", phrases.called(self)),
+            ("headline", phrases.headlines(self)),
             ("code", phrases.statements(self)),
         ):
             if found:
@@ -221,8 +251,12 @@ class Text:
             groups["tail"] = found
         for value in self.values:
             if value.kind == "number" and value.unit in words.MEASURES and value.after:
+                glued = _GLUED.match(self.text, value.end)
                 index = bisect_left(self.starts, value.end)
-                groups["unit"] = [Value("unit", *self.tokens[index], ("from",))]
+                if glued is not None:
+                    groups["unit"] = [Value("unit", glued[0], glued.start(), glued.end(), ("from",))]
+                elif index < len(self.tokens):
+                    groups["unit"] = [Value("unit", *self.tokens[index], ("from",))]
                 break
         moments = self._moments()
         if moments:
@@ -274,6 +308,17 @@ class Text:
             if len(found) == 200:
                 break
         return found
+
+
+def _dice(text: str, start: int, end: int) -> list[Value]:
+    """ "8d6" is eight dice of six sides."""
+    count, sides = re.split(r"\D", text[start:end])
+    middle = start + len(count)
+    return [
+        Value("number", count, start, middle, (), ("dice", "count", "die"), int(count)),
+        Value("number", sides, middle + 1, end, (), ("side", "face", "sid"), int(sides)),
+        Value("id", text[start:end], start, end),
+    ]
 
 
 _remembered = lru_cache(maxsize=128)(Text)

@@ -293,6 +293,17 @@ SIDES: Final[dict[str, frozenset[str]]] = {
 }
 """Words that bring one end of a pair."""
 
+ORDINAL_NUMBERS: Final[dict[str, float]] = {
+    **{word: n for n, word in enumerate("first second third fourth fifth sixth seventh eighth ninth tenth".split(), 1)},
+    **{word: n for n, word in enumerate("1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th".split(), 1)},
+}
+
+NATIONS: Final = frozenset(
+    "us american canadian australian singapore zealand swiss swedish norwegian danish japanese british indian mexican "
+    "chinese turkish brazilian czech".split()
+)
+"""What stands before the name of a currency."""
+
 NATIONAL_CURRENCIES: Final[dict[str, str]] = {
     "swiss franc": "CHF",
     "canadian dollar": "CAD",
