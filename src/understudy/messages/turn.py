@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from understudy.engines.engine import EngineEvent, EngineTurn, Stop
+from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage, Stop
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.record import RequestRecord
@@ -183,6 +183,9 @@ class _Answer:
                 blocks.output_tokens = event.output_tokens
                 self._end(events, event.reason, event.details)
                 break
+            if isinstance(event, PromptUsage):
+                self._billed(event)
+                continue
             before = blocks.output_tokens
             if before + getattr(event, "tokens", 0) > self._most:
                 # The engine does not mind its limit; the answer does.
@@ -196,6 +199,14 @@ class _Answer:
                 break
         self._turn.record.output_tokens = blocks.output_tokens
         return events
+
+    def _billed(self, usage: PromptUsage) -> None:
+        """The prompt's tokens as the upstream counted them, instead of our estimate."""
+        read = usage.cache_read_input_tokens
+        turn = self._turn
+        turn.use = CacheUse(usage.input_tokens - read, read, 0, 0)
+        turn.record.input_tokens, turn.record.cache_read_input_tokens = usage.input_tokens - read, read
+        turn.record.cache_creation_5m_input_tokens = turn.record.cache_creation_1h_input_tokens = 0
 
     def _end(self, events: Events, reason: str, details: dict[str, Any] | None) -> None:
         self.ended = True

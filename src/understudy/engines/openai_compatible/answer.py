@@ -1,0 +1,296 @@
+"""Chunks of a chat completion as an engine's events."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, cast
+
+from understudy.engines.engine import (
+    EngineEvent,
+    PromptUsage,
+    Stop,
+    StopReason,
+)
+from understudy.tokens.tokenizer import count_text
+
+from .calls import Call, Calls, Fields
+from .errors import UpstreamError
+from .parts import Parts
+from .think_tags import Kind, ThinkTags
+from .tools import Names
+
+_REASONS: Final[dict[str, StopReason]] = {
+    "length": "max_tokens",
+    "max_tokens": "max_tokens",
+    "model_length": "max_tokens",
+    "content_filter": "refusal",
+}
+"""Any other reason is an end of the model's own; whether it is for a tool, the calls tell."""
+_FAILED: Final = frozenset({"abort", "error", "insufficient_system_resource"})
+# Chunks beyond `max_tokens`, each at least a token, and the share by which the estimate may be beyond it, after which
+# an upstream is taken to mind no limit.
+_SPARE: Final = 16
+_SHARE: Final = 1.5
+_MOST_USAGE: Final = 1 << 40
+_NO_NUMBERS: Final = (None, 0, None)
+
+
+class Answer:
+    """`reason` is the upstream's finish_reason, once it is known; `over` that nothing more is wanted of it."""
+
+    __slots__ = (
+        "_calls",
+        "_chunks",
+        "_exceeded",
+        "_first_call",
+        "_given",
+        "_high",
+        "_max_tokens",
+        "_may_call",
+        "_must_call",
+        "_one_call",
+        "_owed",
+        "_parts",
+        "_produced",
+        "_refused",
+        "_tags",
+        "_thinks",
+        "_usage",
+        "over",
+        "reason",
+    )
+
+    def __init__(
+        self,
+        names: Names,
+        *,
+        max_tokens: int,
+        thinks: bool,
+        think_tags: Literal["no", "yes", "open"] = "no",
+        calls: bool = True,
+        forced: bool = False,
+        one_call: bool = False,
+    ) -> None:
+        self._max_tokens = max_tokens
+        self._thinks = thinks
+        self._tags = None if think_tags == "no" else ThinkTags(opened=think_tags == "open")
+        self._may_call = calls
+        self._must_call = forced
+        self._one_call = one_call
+        self._calls = Calls()
+        self._first_call: Call | None = None
+        self._parts = Parts(names, self._tokens)
+        # Halves of characters that an upstream cut in two, by where they stand.
+        self._high: dict[str, str] = {}
+        # Tokens: those that no event bears yet, those that events bear, and all of them by estimate.
+        self._owed = 0
+        self._given = 0
+        self._produced = 0
+        self._chunks = 0
+        self._exceeded = False
+        self._usage: tuple[int | None, int, int | None] = _NO_NUMBERS
+        self._refused: list[str] = []
+        self.reason: str | None = None
+        self.over = False
+
+    def take(self, chunk: Fields) -> list[EngineEvent]:
+        """The events that a chunk gives rise to. Raises UpstreamError."""
+        events = self._parts.events = []
+        produced = self._take_usage(chunk.get("usage"))
+        choices = chunk.get("choices")
+        if isinstance(choices, list):
+            for choice in cast("list[Any]", choices):
+                if isinstance(choice, dict) and not cast("Fields", choice).get("index"):
+                    self._take_choice(cast("Fields", choice), produced)
+        return events
+
+    def end(self) -> list[EngineEvent]:
+        """The last events. Raises UpstreamError where the answer is not what was asked for."""
+        events = self._parts.events = []
+        reason = "length" if self._exceeded else self.reason or "stop"
+        if reason in _FAILED:
+            raise UpstreamError
+        if self._tags is not None:
+            for kind, text in self._tags.end():
+                self._say(kind, text)
+        stop: StopReason = _REASONS.get(reason, "end_turn")
+        if self._refused:
+            stop = "refusal"
+        cut = stop != "end_turn"
+        self._parts.end(cut=cut)
+        if self._must_call and not self._parts.called and not cut:
+            raise UpstreamError("The model did not call the tool that it was told to call.")
+        if stop == "end_turn" and self._parts.called:
+            stop = "tool_use"
+        _, _, tokens = self._usage
+        if tokens is None or (tokens == 0 and self._produced):
+            tokens = self._produced
+        details = None
+        if stop == "refusal":
+            details = {"type": "refusal", "category": None, "explanation": "".join(self._refused) or None}
+        events.append(Stop(stop, min(max(tokens, 1), self._max_tokens), details))
+        return events
+
+    # --- what a chunk holds ---
+
+    def _take_usage(self, usage: Any) -> int | None:
+        """The tokens that the upstream says it has made so far, where it says so."""
+        if not isinstance(usage, dict):
+            return None
+        numbers = cast("Fields", usage)
+        prompt, answer = _count(numbers.get("prompt_tokens")), _count(numbers.get("completion_tokens"))
+        details: Any = numbers.get("prompt_tokens_details")
+        cached = _count(cast("Fields", details).get("cached_tokens")) if isinstance(details, dict) else None
+        if cached is None:
+            # DeepSeek's name for it.
+            cached = _count(numbers.get("prompt_cache_hit_tokens"))
+        known_prompt, known_cached, known_answer = self._usage
+        if not prompt:
+            prompt = known_prompt
+        cached = known_cached if cached is None else cached
+        if prompt is not None:
+            cached = min(cached, prompt)
+            if (prompt, cached) != (known_prompt, known_cached):
+                self._parts.events.append(PromptUsage(prompt, cached))
+        self._usage = prompt, cached, known_answer if answer is None else answer
+        return answer
+
+    def _take_choice(self, choice: Fields, produced: int | None) -> None:
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self.reason = reason
+        delta: Any = choice.get("delta") or choice.get("message")
+        if not isinstance(delta, dict):
+            return
+        fields = cast("Fields", delta)
+        thinking = fields.get("reasoning_content") or fields.get("reasoning")
+        content = fields.get("content")
+        calls: Any = fields.get("tool_calls")
+        if not calls and isinstance(fields.get("function_call"), dict):
+            calls = [{"index": 0, "function": fields["function_call"]}]
+        refusal = fields.get("refusal")
+        if not (thinking or content or calls or refusal):
+            return
+        self._count(produced, thinking, content, calls, refusal)
+        if isinstance(thinking, str):
+            if self._tags is not None:
+                self._tags.told_apart()
+            self._say("thinking", self._mended("thinking", thinking))
+        if isinstance(content, str):
+            self._content(content)
+        elif isinstance(content, list):
+            self._content_parts(cast("list[Any]", content))
+        if isinstance(refusal, str):
+            refusal = self._mended("refusal", refusal)
+            self._refused.append(refusal)
+            self._say("text", refusal)
+        if isinstance(calls, list):
+            for piece in cast("list[Any]", calls):
+                if isinstance(piece, dict):
+                    self._take_call(cast("Fields", piece))
+
+    def _content(self, text: str) -> None:
+        text = self._mended("text", text)
+        if self._tags is None:
+            self._say("text", text)
+        else:
+            for kind, piece in self._tags.feed(text):
+                self._say(kind, piece)
+
+    def _content_parts(self, parts: list[Any]) -> None:
+        """Content as a list of texts and thoughts, which Mistral's servers write."""
+        for part in parts:
+            if isinstance(part, dict):
+                fields = cast("Fields", part)
+                text = fields.get("text")
+                if isinstance(text, str):
+                    self._say("text", self._mended("text", text))
+                thoughts = fields.get("thinking")
+                for thought in cast("list[Any]", thoughts) if isinstance(thoughts, list) else [fields]:
+                    inner = thought.get("text" if thought is not fields else "thinking")
+                    if isinstance(inner, str):
+                        self._say("thinking", self._mended("thinking", inner))
+
+    def _count(self, produced: int | None, *made: Any) -> None:
+        """Keep count of what the chunk cost, and see whether the upstream minds its limit."""
+        most = self._max_tokens
+        if produced is not None:
+            tokens = max(produced - self._produced, 0)
+            self._exceeded = produced > most
+        else:
+            tokens = sum(_estimate(_text_of(part)) for part in made if part)
+            self._chunks += 1
+            self._exceeded = self._chunks > most + _SPARE or self._produced + tokens > most * _SHARE + _SPARE
+        self._owed += tokens
+        self._produced += tokens
+        self.over = self.over or self._exceeded
+
+    def _mended(self, place: str, text: str) -> str:
+        """`text` with whole characters only: one that an upstream cut in two waits for its other half."""
+        held = self._high.pop(place, "") if self._high else ""
+        if not held and text.isascii():
+            return text
+        text = held + text
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            self._high[place] = text[-1]
+            text = text[:-1]
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return text
+
+    def _say(self, kind: Kind, text: str) -> None:
+        if text and (kind == "text" or self._thinks):
+            self._parts.say(kind, text)
+
+    def _take_call(self, piece: Fields) -> None:
+        if not self._may_call:
+            # It was told to call none, or there is none to be called.
+            return
+        call, new = self._calls.find(piece)
+        if new:
+            if self._first_call is None:
+                self._first_call = call
+            if not self._one_call or call is self._first_call:
+                self._parts.begin(call)
+            elif self._first_call.whole():
+                self.over = True
+        if self._one_call and call is not self._first_call:
+            return
+        function: Any = piece.get("function")
+        if isinstance(function, dict):
+            fields = cast("Fields", function)
+            arguments = fields.get("arguments")
+            if isinstance(arguments, str):
+                arguments = self._mended(f"call {id(call)}", arguments)
+            call.add(fields.get("name"), arguments)
+        self._parts.advance()
+
+    def _tokens(self) -> int:
+        """What the next event bears: all that is owed, but never more than may be made."""
+        tokens = min(self._owed, self._max_tokens - self._given)
+        self._owed = 0
+        self._given += tokens
+        return tokens
+
+
+def _count(value: Any) -> int | None:
+    """A number of tokens, where it is one."""
+    return value if value.__class__ is int and 0 <= value < _MOST_USAGE else None
+
+
+def _estimate(text: str) -> int:
+    # Half a character counts as none.
+    return count_text(text if text.isascii() else text.encode("utf-8", "ignore").decode())
+
+
+def _text_of(part: Any) -> str:
+    """The texts in a part of a chunk, to be counted."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, dict):
+        named = cast("Fields", part)
+        return "".join(_text_of(value) for name, value in named.items() if name not in {"id", "type"})
+    if isinstance(part, list):
+        return "".join(_text_of(item) for item in cast("list[Any]", part))
+    return ""

@@ -1,0 +1,249 @@
+"""Any server that speaks OpenAI's chat completions, as an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, closing
+from typing import Any, Final, cast
+
+import orjson
+from pydantic import SecretStr
+
+from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage, Stop
+from understudy.wire.errors import ApiError, InvalidRequestError
+
+from .answer import Answer
+from .dialects import Dialect
+from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, read_error
+from .http import Reading, Timeouts, Upstream
+from .request import Translated, translate
+from .sse import MOST_BYTES, EventReader, EventTooLongError
+
+_DONE: Final = b"[DONE]"
+# Seconds in which the usage must follow the finish_reason. The answer is whole without it.
+_USAGE_WAIT: Final = 2.0
+_COUNT_TIMEOUT: Final = 10.0
+# What stands beside the prompt in a body that is only counted.
+_COUNTED: Final = frozenset(
+    {"model", "messages", "tools", "chat_template_kwargs", "add_generation_prompt", "continue_final_message"}
+)
+
+
+class OpenAICompatibleEngine:
+    """POST {base_url}/chat/completions, always as a stream. `name` is the engine's own, shown by `understudy-engine`.
+
+    `dialect` says what kind of server it is. A session is made at the first request; `close` ends it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        api_key: SecretStr | None = None,
+        *,
+        dialect: Dialect,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self.name = name
+        self.dialect = dialect
+        secret = "" if api_key is None else api_key.get_secret_value()
+        self._secrets = (secret, base_url, base_url.partition("://")[2].partition("/")[0])
+        self._upstream = Upstream(base_url, secret or None, timeouts or Timeouts())
+
+    async def close(self) -> None:
+        await self._upstream.close()
+
+    async def count(self, turn: EngineTurn) -> int | None:
+        """The tokens of the prompt by the upstream's own count; None where it has no route for it, or it fails."""
+        route = self.dialect.count_route
+        if route is None:
+            return None
+        body = translate(turn, self.dialect).body
+        if route == "tokenize":
+            url = "/tokenize"
+            body = {name: value for name, value in body.items() if name in _COUNTED}
+        else:
+            url = "/chat/completions/input_tokens"
+            body.pop("stream_options")
+            body["stream"] = False
+        try:
+            async with asyncio.timeout(_COUNT_TIMEOUT):
+                response = await self._upstream.send(url, _to_bytes(body), _COUNT_TIMEOUT)
+                with closing(response):
+                    answer = _parsed(await self._upstream.body(response)) if response.status == 200 else None
+        except (UpstreamError, UpstreamTimeoutError, TimeoutError):
+            return None
+        if not isinstance(answer, dict):
+            return None
+        counted = cast("dict[str, Any]", answer)
+        count = counted.get("count", counted.get("input_tokens"))
+        return count if isinstance(count, int) and count > 0 else None
+
+    async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+        """As Engine.run. What the upstream refuses before its answer begins is raised before any batch.
+
+        A prompt that leaves less room than `max_tokens` is asked for again with what room there is, as the API does.
+        """
+        translated = translate(turn, self.dialect)
+        begun = False
+        while True:
+            try:
+                async with aclosing(self._answer(turn, translated)) as batches:
+                    async for batch in batches:
+                        begun = True
+                        yield batch
+                return
+            except PromptTooLongError as error:
+                if begun or not error.answer or translated.body[self.dialect.max_tokens_field] <= error.answer:
+                    raise
+                translated.body[self.dialect.max_tokens_field] = error.answer
+
+    async def _answer(self, turn: EngineTurn, translated: Translated) -> AsyncGenerator[list[EngineEvent], None]:
+        upstream, timeouts = self._upstream, self._upstream.timeouts
+        answer = Answer(
+            translated.names,
+            max_tokens=max(turn.max_tokens, 1),
+            thinks=turn.thinking is not None,
+            think_tags=self.dialect.think_tags,
+            calls=translated.calls,
+            forced=translated.forced,
+            one_call=translated.one_call,
+        )
+        now = asyncio.get_running_loop().time
+        began = now()
+        response = await upstream.send("/chat/completions", _to_bytes(translated.body), timeouts.first_byte)
+        chunks = _Chunks()
+        reading = Reading(response, timeouts.first_byte - (now() - began))
+        begun = False
+        try:
+            if response.status != 200:
+                raise self._error(turn, response.status, _parsed(await upstream.body(response)), response.headers)
+            if response.content_type == "application/json":
+                # It does not stream: its whole answer is one chunk.
+                found = [_object(await upstream.body(response, MOST_BYTES))]
+                chunks.done = True
+            else:
+                found = await self._next(reading, chunks, answer)
+            while found or not chunks.done:
+                events: list[EngineEvent] = []
+                for chunk in found:
+                    said = read_error(chunk)
+                    if said is not None:
+                        raise self._error(turn, 200, chunk, {})
+                    events += answer.take(chunk)
+                    if answer.over:
+                        break
+                if found:
+                    reading.renew(timeouts.idle if answer.reason is None else _USAGE_WAIT)
+                    if not turn.max_tokens:
+                        events = [event for event in events if isinstance(event, PromptUsage)]
+                    if events or not begun:
+                        begun = True
+                        yield events
+                if answer.over or chunks.done:
+                    break
+                found = await self._next(reading, chunks, answer)
+            if not begun or (chunks.broken and answer.reason is None and not answer.over):
+                raise UpstreamError("The model's server broke its answer off.")
+            yield answer.end() if turn.max_tokens else [Stop("max_tokens", 0)]
+        finally:
+            reading.stop()
+            if chunks.done and not chunks.broken:
+                upstream.drain(response)
+            else:
+                response.close()
+
+    async def _next(self, reading: Reading, chunks: _Chunks, answer: Answer) -> list[dict[str, Any]]:
+        """The chunks that the next bytes complete. An answer that has its finish_reason is whole, whatever follows."""
+        try:
+            return chunks.feed(await reading.read())
+        except (UpstreamError, UpstreamTimeoutError):
+            if answer.reason is None:
+                raise
+            chunks.done = chunks.broken = True
+            return []
+
+    def _error(self, turn: EngineTurn, status: int, body: Any, headers: Mapping[str, str]) -> ApiError:
+        return api_error(
+            status,
+            read_error(body),
+            headers,
+            model=turn.model.id,
+            max_tokens=turn.max_tokens,
+            secrets=self._secrets,
+        )
+
+
+class _Chunks:
+    """The chunks in an upstream's bytes. `done`: there are no more. `broken`: no `[DONE]` said so."""
+
+    __slots__ = ("_reader", "broken", "done")
+
+    def __init__(self) -> None:
+        self._reader = EventReader()
+        self.done = False
+        self.broken = False
+
+    def feed(self, data: bytes) -> list[dict[str, Any]]:
+        """No bytes are the end. Raises UpstreamError for what is no chunk."""
+        try:
+            events = self._reader.feed(data) if data else self._reader.end()
+        except EventTooLongError:
+            raise UpstreamError("The model's server sent an event without an end.") from None
+        found: list[dict[str, Any]] = []
+        for lines in events:
+            self._take(lines, found)
+            if self.done:
+                return found
+        if not data:
+            self.done = self.broken = True
+        return found
+
+    def _take(self, lines: list[bytes], found: list[dict[str, Any]]) -> None:
+        data = lines[0] if len(lines) == 1 else b"\n".join(lines)
+        if data.strip() == _DONE:
+            self.done = True
+            return
+        if not data or data.isspace():
+            return
+        try:
+            chunk = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            if len(lines) > 1:
+                # Without blank lines between them, events look like one of several lines.
+                for line in lines:
+                    if not self.done:
+                        self._take([line], found)
+                return
+            chunk = _parsed(data)
+        if not isinstance(chunk, dict):
+            raise UpstreamError("The model's server sent what cannot be read.")
+        found.append(cast("dict[str, Any]", chunk))
+
+
+def _parsed(data: bytes) -> Any:
+    """The JSON of `data`, None if it is none. Halves of characters are let through, and put together later."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    value = _parsed(data)
+    if not isinstance(value, dict):
+        raise UpstreamError("The model's server sent what cannot be read.")
+    return cast("dict[str, Any]", value)
+
+
+def _to_bytes(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        raise InvalidRequestError("The request body is nested too deeply.") from None

@@ -1,0 +1,136 @@
+"""A conversation as upstream takes it: roles system, user, assistant and tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
+
+from understudy.wire.errors import InvalidRequestError
+from understudy.wire.json_text import to_json
+
+from .content import Part, Reader, content_of
+from .dialects import Dialect
+from .tools import Names
+
+_Block: TypeAlias = dict[str, Any]
+
+# They change what stands in `tools`, and say nothing to be read here.
+_SILENT: Final = frozenset({"fallback", "redacted_thinking", "tool_addition", "tool_removal"})
+
+
+@dataclass(slots=True)
+class _Turn:
+    """Neighbours of one role, which are one message to the upstream: each block with its path."""
+
+    role: str
+    blocks: list[tuple[str, _Block]] = field(default_factory=list[tuple[str, _Block]])
+
+
+def upstream_messages(request: _Block, reader: Reader, dialect: Dialect, names: Names) -> list[_Block]:
+    """`system` and `messages`. Raises InvalidRequestError for what cannot be said to the upstream."""
+    translated: list[_Block] = []
+    system = content_of(reader.all_parts(request.get("system"), "system"))
+    if system:
+        translated.append({"role": "system", "content": system})
+    called: set[str] = set()
+    for turn in _turns(request):
+        match turn.role:
+            case "assistant":
+                translated += _assistant(turn, reader, dialect, names, called)
+            case "user":
+                translated += _user(turn, reader, called)
+            case _:
+                content = content_of(_parts(turn.blocks, reader))
+                if content:
+                    translated.append({"role": turn.role, "content": content})
+    return translated
+
+
+def begun_by_client(request: _Block, dialect: Dialect) -> bool:
+    """Whether the last message is the beginning of the answer. Refused where the upstream cannot go on with it."""
+    messages = cast("list[_Block]", request["messages"])
+    if messages[-1]["role"] != "assistant":
+        return False
+    if dialect.prefill is None:
+        raise InvalidRequestError(
+            f"messages.{len(messages) - 1}: the model behind `{request['model']}` cannot go on with an assistant "
+            "message. The conversation must end with a user message."
+        )
+    return True
+
+
+def _turns(request: _Block) -> list[_Turn]:
+    turns: list[_Turn] = []
+    for index, message in enumerate(cast("list[_Block]", request["messages"])):
+        role, content = message["role"], message.get("content")
+        if not content:
+            continue
+        if not turns or turns[-1].role != role:
+            turns.append(_Turn(role))
+        if isinstance(content, str):
+            turns[-1].blocks.append((f"messages.{index}.content", {"type": "text", "text": content}))
+            continue
+        for place, block in enumerate(cast("list[_Block]", content)):
+            if block["type"] == "compaction":
+                if block.get("content") is not None:
+                    # All before it is ignored (compaction.md). It tells the model what came before, as a user would.
+                    turns = [_Turn("user", [("", {"type": "text", "text": block["content"]})]), _Turn(role)]
+            else:
+                turns[-1].blocks.append((f"messages.{index}.content.{place}", block))
+    return turns
+
+
+def _parts(blocks: list[tuple[str, _Block]], reader: Reader) -> list[Part]:
+    return [part for path, block in blocks if block["type"] not in _SILENT for part in reader.parts(block, path)]
+
+
+def _assistant(turn: _Turn, reader: Reader, dialect: Dialect, names: Names, called: set[str]) -> list[_Block]:
+    thinking: list[str] = []
+    calls: list[_Block] = []
+    said: list[tuple[str, _Block]] = []
+    for path, block in turn.blocks:
+        match block["type"]:
+            case "thinking":
+                thinking.append(block["thinking"])
+            case "tool_use":
+                called.add(block["id"])
+                name = names.upstream(block["name"], block.get("toolset_name"))
+                function = {"name": name, "arguments": to_json(block["input"])}
+                calls.append({"id": block["id"], "type": "function", "function": function})
+            case _:
+                said.append((path, block))
+    content = content_of(_parts(said, reader))
+    message: _Block = {"role": "assistant", "content": content}
+    if dialect.thinking_history is not None and any(thinking):
+        message[dialect.thinking_history] = "\n\n".join(text for text in thinking if text)
+    if calls:
+        message["tool_calls"] = calls
+    return [message] if content or len(message) > 2 else []
+
+
+def _user(turn: _Turn, reader: Reader, called: set[str]) -> list[_Block]:
+    """Results first, one message each, as the upstream wants them behind their calls; then all else.
+
+    A message with a result holds text only, so its images follow in the user's message.
+    """
+    results: list[_Block] = []
+    parts: list[Part] = []
+    for path, block in turn.blocks:
+        if block["type"] != "tool_result":
+            if block["type"] not in _SILENT:
+                parts += reader.parts(block, path)
+            continue
+        inner = reader.all_parts(block.get("content"), f"{path}.tool_result.content")
+        texts = [part for part in inner if isinstance(part, str)]
+        images = [part for part in inner if not isinstance(part, str)]
+        text = "\n\n".join(["Error:"] * bool(block.get("is_error")) + texts)
+        call = block["tool_use_id"]
+        if call in called:
+            results.append({"role": "tool", "tool_call_id": call, "content": text})
+        elif text:
+            # Its call stands before what a compaction left.
+            parts.append(text)
+        if images:
+            parts += [f"Shown by the result of {call}:", *images]
+    content = content_of(parts)
+    return [*results, {"role": "user", "content": content}] if content else results

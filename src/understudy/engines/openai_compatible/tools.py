@@ -1,0 +1,148 @@
+"""The tools of a request as functions, and the names that upstream knows them by."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias, cast
+
+from understudy.wire.client_tools import ClientTool, client_tools
+from understudy.wire.client_tools_members import TOOLSETS
+from understudy.wire.client_tools_schemas import DEFINED_TOOLS
+from understudy.wire.errors import InvalidRequestError
+from understudy.wire.json_text import to_json
+
+_Block: TypeAlias = dict[str, Any]
+
+# Characters of a function's name (OpenAI's reference); tools here may have 128.
+_LONGEST_NAME: Final = 64
+
+
+@dataclass(slots=True)
+class Names:
+    """The two names of each tool: ours, with the toolset it belongs to, and the upstream's, which is unique."""
+
+    _upstream: dict[tuple[str, str | None], str] = field(default_factory=dict[tuple[str, str | None], str])
+    _ours: dict[str, tuple[str, str | None]] = field(default_factory=dict[str, tuple[str, str | None]])
+
+    def upstream(self, name: str, toolset_name: str | None = None) -> str:
+        key = (name, toolset_name)
+        known = self._upstream.get(key)
+        if known is not None:
+            return known
+        wanted = name if toolset_name is None else f"{toolset_name}_{name}"
+        chosen = _short(wanted)
+        number = 2
+        while chosen in self._ours:
+            chosen = _short(f"{wanted}_{number}")
+            number += 1
+        self._upstream[key] = chosen
+        self._ours[chosen] = key
+        return chosen
+
+    def ours(self, name: str) -> tuple[str, str | None]:
+        """Name and toolset. A name that was never given to the upstream is its own."""
+        return self._ours.get(name, (name, None))
+
+    def of_choice(self, name: str) -> str:
+        """The upstream's name of what `tool_choice` names, which may be a toolset's member."""
+        if (name, None) not in self._upstream:
+            for (member, _), chosen in self._upstream.items():
+                if member == name:
+                    return chosen
+        return self.upstream(name)
+
+
+def _short(name: str) -> str:
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return name[: _LONGEST_NAME - 9] + "_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+
+
+def functions(request: _Block, names: Names) -> list[_Block]:
+    """`tools` as upstream takes them. Raises InvalidRequestError for a tool that the client does not run."""
+    changes = _changes(request)
+    loaded = {name for name, present in changes.in_force.items() if present}
+    found: list[_Block] = []
+    for index, tool in enumerate([*cast("list[_Block]", request.get("tools") or []), *changes.defined]):
+        kind = tool.get("type") or "custom"
+        if kind != "custom" and kind not in DEFINED_TOOLS and kind not in TOOLSETS:
+            raise InvalidRequestError(
+                f"tools.{index}: the model behind `{request['model']}` has no tools of type `{kind}`."
+            )
+        found += [
+            _function(client_tool, tool, names)
+            for client_tool in client_tools([tool], loaded)
+            if changes.in_force.get(client_tool.name, True)
+        ]
+    return found
+
+
+def _function(tool: ClientTool, declared: _Block, names: Names) -> _Block:
+    function: _Block = {"name": names.upstream(tool.name, tool.toolset_name)}
+    description = "\n\n".join([tool.description] * bool(tool.description) + list(_remarks(tool, declared)))
+    if description:
+        function["description"] = description
+    function["parameters"] = tool.input_schema
+    if tool.strict:
+        function["strict"] = True
+    return {"type": "function", "function": function}
+
+
+def _remarks(tool: ClientTool, declared: _Block) -> Iterator[str]:
+    """What a tool says beside its description and schema, for which functions have no place."""
+    width, height = declared.get("display_width_px"), declared.get("display_height_px")
+    if width and height:
+        display = declared.get("display_number")
+        number = "" if display is None else f" Its number is {display}."
+        yield f"The display is {width} x {height} pixels.{number}"
+    if declared.get("max_characters"):
+        yield f"A file is shown up to {declared['max_characters']} characters."
+    if tool.input_examples:
+        yield "Examples of its input:\n" + "\n".join(to_json(example) for example in tool.input_examples)
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What the conversation did to the tools: those that came (True) and went, and those that it defined."""
+
+    in_force: dict[str, bool] = field(default_factory=dict[str, bool])
+    defined: list[_Block] = field(default_factory=list[_Block])
+
+    def take(self, block: _Block, path: str) -> None:
+        match block["type"]:
+            case "tool_addition" | "tool_removal":
+                added = block["type"] == "tool_addition"
+                tool = block["tool"]
+                if tool["type"] == "tool_definition":
+                    self.defined.append(tool["definition"])
+                elif tool["type"] == "tool_reference":
+                    self.in_force[tool["name"]] = added
+                else:
+                    raise InvalidRequestError(f"{path}.{block['type']}.tool: this model has no tools of MCP servers.")
+            case "tool_reference":
+                self.in_force.setdefault(block["tool_name"], True)
+            case "tool_result":
+                self._all(block.get("content"), path)
+            case "tool_search_tool_result":
+                self._all(block["content"].get("tool_references"), path)
+            case "compaction":
+                self._all(block.get("tool_changes"), path)
+            case _:
+                pass
+
+    def _all(self, blocks: Any, path: str) -> None:
+        if isinstance(blocks, list):
+            for block in cast("list[_Block]", blocks):
+                self.take(block, path)
+
+
+def _changes(request: _Block) -> _Changes:
+    changes = _Changes()
+    for index, message in enumerate(cast("list[_Block]", request["messages"])):
+        content = message.get("content")
+        if isinstance(content, list):
+            for place, block in enumerate(cast("list[_Block]", content)):
+                changes.take(block, f"messages.{index}.content.{place}")
+    return changes
