@@ -85,11 +85,62 @@ class SecuritySettings(Room):
     )
 
 
+class EngineSettings(Room):
+    """One engine beside the built-in simulator. `[engines.<name>]` in the configuration file."""
+
+    kind: Literal["openai", "claude", "simulator"] = Field(description="What it speaks.")
+    base_url: str | None = Field(default=None, description="Its URL, as an SDK of its kind takes it.")
+    api_key: SecretStr | None = Field(default=None, description="The key that is sent to it.")
+    dialect: str = Field(default="generic", description="What kind of OpenAI-compatible server it is.")
+    api_key_env: str | None = Field(default=None, description="The environment variable that holds the key.")
+    auth: Literal["x-api-key", "bearer"] = Field(
+        default="x-api-key", description="The header in which a Claude upstream gets the key."
+    )
+    connect_timeout: float = Field(default=10.0, gt=0, description="Seconds until a connection stands.")
+    first_byte_timeout: float = Field(default=600.0, gt=0, description="Seconds until an answer begins.")
+    idle_timeout: float = Field(default=300.0, gt=0, description="Seconds without a byte of an answer.")
+    max_concurrency: int | None = Field(default=None, ge=1, description="Requests it gets at once; more wait.")
+    max_queue: int = Field(default=1_000, ge=0, description="Requests that may wait; more are a 529 at once.")
+    failures: int = Field(default=5, ge=1, description="Failures in a row after which it is left alone.")
+    cool_down: float = Field(default=10.0, gt=0, description="Seconds after which one request tries it again.")
+    options: dict[str, Any] = Field(default_factory=dict[str, Any], description="Further options of its kind.")
+
+
+class TargetSettings(Room):
+    """Where a mapped model's requests go."""
+
+    engine: str = Field(description="Name of an engine; `simulator` is always there.")
+    model: str = Field(description="The engine's name for the model; `*` hands on the one that was asked for.")
+    weight: int = Field(default=1, ge=0, le=1_000_000, description="Share of the requests; 0 only when others fail.")
+
+
+class MappedModelSettings(Room):
+    """A model name and its targets. `[[models.map]]` in the configuration file."""
+
+    name: str = Field(min_length=1, max_length=256, description="An id or alias, or `*` for all other names.")
+    targets: list[TargetSettings] = Field(min_length=1, description="Who may answer.")
+    retry_rate_limits: bool = Field(default=False, description="A 429 sends the request to the next target.")
+    display_name: str | None = None
+    max_input_tokens: int | None = Field(default=None, ge=1, description="The context window.")
+    max_tokens: int | None = Field(default=None, ge=1, description="The most tokens that an answer may have.")
+    image_input: bool | None = None
+    pdf_input: bool | None = None
+    structured_outputs: bool | None = None
+    thinking: bool | None = None
+
+
 class ModelsSettings(Room):
     """Which model names are served, and by what."""
 
     engine: Literal["simulator"] = Field(default="simulator", description="What answers: the built-in `simulator`.")
+    simulator: bool = Field(default=True, description="Let the simulator answer for names that are not mapped.")
     names: list[str] = Field(default_factory=list[str], description="Further model names the simulator answers to.")
+    queue_timeout: float = Field(
+        default=30.0, gt=0, description="Seconds that a request waits for a busy engine before a 529."
+    )
+    map: list[MappedModelSettings] = Field(
+        default_factory=list[MappedModelSettings], description="Model names and their targets, in the file only."
+    )
 
 
 class SimulatorSettings(Room):
@@ -179,6 +230,7 @@ class Settings(BaseModel):
     storage: StorageSettings = Field(default_factory=lambda: StorageSettings())
     security: SecuritySettings = SecuritySettings()
     models: ModelsSettings = ModelsSettings()
+    engines: dict[str, EngineSettings] = Field(default_factory=dict[str, EngineSettings])
     simulator: SimulatorSettings = SimulatorSettings()
     scenarios: ScenarioSettings = ScenarioSettings()
     documents: DocumentsSettings = DocumentsSettings()
@@ -203,7 +255,9 @@ def variable_name(room: str, setting: str) -> str:
 
 def room_classes() -> dict[str, type[Room]]:
     """The rooms' classes by name, in the order of the documentation."""
-    return {name: cast("type[Room]", field.annotation) for name, field in Settings.model_fields.items()}
+    return {
+        name: cast("type[Room]", field.annotation) for name, field in Settings.model_fields.items() if name != "engines"
+    }
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> SettingsError:
@@ -240,6 +294,8 @@ def _from_file(path: Path) -> dict[str, dict[str, Any]]:
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}") from None
     rooms = room_classes()
     for room, values in content.items():
+        if room == "engines" and isinstance(values, dict):
+            continue
         if room not in rooms or not isinstance(values, dict):
             raise _unknown(f"In {path}, the section", room, rooms)
         for setting in cast("dict[str, Any]", values):

@@ -20,7 +20,7 @@ from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
 from understudy.http.protocol import RESPOND
 from understudy.http.record import RequestLog
-from understudy.http.versions import read_betas, read_version
+from understudy.http.versions import read_betas, read_version, refuse_unknown_betas
 from understudy.wire.errors import (
     ApiError,
     InternalError,
@@ -59,12 +59,13 @@ class ApiRoute:
     """An endpoint of the API itself: the caller is known, and the version and betas are read, before it is asked.
 
     `path` may hold parameters as Starlette writes them (`{model_id}`, `{model_id:path}`); the endpoint finds them in
-    `exchange.path_params`. A GET endpoint answers HEAD too.
+    `exchange.path_params`. A GET endpoint answers HEAD too. `any_betas`: the endpoint itself refuses unknown betas.
     """
 
     path: str
     method: str
     endpoint: Endpoint
+    any_betas: bool = False
 
 
 class Envelope:
@@ -86,6 +87,7 @@ class Envelope:
     ) -> None:
         # For those who compare them with the real service's.
         self.routes = tuple((route.method, route.path) for route in api_routes)
+        self._any_betas = frozenset(route.path for route in api_routes if route.any_betas)
         methods_of: dict[str, _Methods] = {}
         for route in api_routes:
             methods = methods_of.setdefault(route.path, {})
@@ -189,6 +191,8 @@ class Envelope:
         record.api_key_id = principal.api_key_id
         read_version(exchange)
         read_betas(exchange)
+        if exchange.unknown_betas and scope["path"] not in self._any_betas:
+            refuse_unknown_betas(exchange)
         if self.watch is not None:
             await self.watch(exchange)
         await endpoint(exchange)

@@ -57,6 +57,7 @@ class Exchange:
         "request_id",
         "scope",
         "started",
+        "unknown_betas",
         "version",
     )
 
@@ -70,6 +71,8 @@ class Exchange:
         self.principal: Principal | None = None
         self.version: str = ""
         self.betas: tuple[str, ...] = ()
+        # Those that no table here has; who leaves a request to a Claude upstream does not mind them.
+        self.unknown_betas: tuple[str, ...] = ()
         self.path_params: Mapping[str, str] = _NO_PARAMS
         self.cors = False
         self.started = False

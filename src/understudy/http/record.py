@@ -30,6 +30,7 @@ class RequestRecord:
     model: str | None = None
     engine: str | None = None
     upstream_model: str | None = None
+    upstream_request_id: str | None = None
     message_id: str | None = None
     stream: bool = False
     stop_reason: str | None = None

@@ -23,9 +23,10 @@ def read_version(exchange: Exchange) -> None:
 
 
 def read_betas(exchange: Exchange) -> None:
-    """Sets `exchange.betas`. Unknown values are the documented 400, except for Claude Code.
+    """Sets `exchange.betas` and `exchange.unknown_betas`.
 
-    Claude Code sends values that the API's own list does not name, and drops one a try when they are refused.
+    Claude Code sends values that the API's own list does not name, and drops one a try when they are refused; with it
+    none is unknown.
     """
     header = exchange.header(b"anthropic-beta")
     if header is None:
@@ -34,6 +35,12 @@ def read_betas(exchange: Exchange) -> None:
     unknown = unknown_betas(betas)
     if unknown:
         if not (exchange.header(b"user-agent") or "").startswith("claude-cli/"):
-            raise InvalidRequestError(unknown_betas_message(unknown))
+            exchange.unknown_betas = unknown
         betas = tuple(beta for beta in betas if beta in BETAS)
     exchange.betas = betas
+
+
+def refuse_unknown_betas(exchange: Exchange) -> None:
+    """The documented 400 for betas that nobody knows."""
+    if exchange.unknown_betas:
+        raise InvalidRequestError(unknown_betas_message(exchange.unknown_betas))

@@ -7,9 +7,12 @@ import hashlib
 from contextlib import aclosing
 from typing import Any, Final, Literal, cast
 
-from understudy.engines.routing import Routing
+from understudy.engines.routing import PassOn, Route, Routing
+from understudy.engines.routing.chain import engine_header
 from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
+from understudy.http.versions import refuse_unknown_betas
+from understudy.messages.forwarding import Forwarding, check_forwarded
 from understudy.messages.preparation import Preparation
 from understudy.messages.rules import check_count_request, check_request
 from understudy.messages.streaming import Encode, send_stream
@@ -35,8 +38,16 @@ async def _pause() -> None:
 
 
 class MessagesEndpoints:
-    def __init__(self, routing: Routing, preparation: Preparation, http: HttpSettings, stream: StreamSettings) -> None:
+    def __init__(
+        self,
+        routing: Routing,
+        preparation: Preparation,
+        http: HttpSettings,
+        stream: StreamSettings,
+        forwarding: Forwarding | None = None,
+    ) -> None:
         self._routing = routing
+        self._forwarding = forwarding if routing.forwards else None
         self._preparation = preparation
         self._http = http
         self._stream = stream
@@ -48,9 +59,15 @@ class MessagesEndpoints:
 
     async def create(self, exchange: Exchange) -> None:
         """Answer a Messages request, as a stream when it asks for one."""
-        request = await self._read(exchange, "messages")
+        sent = await read_json_body(exchange, self._http.max_body_bytes)
+        body = parse_json(sent)
+        if self._forwarding is not None and await self._forward(exchange, sent, body, "messages"):
+            return
+        request = await self._check(exchange, sent, body, "messages")
+        await self._answer(exchange, request, self._routing.resolve(request["model"]))
+
+    async def _answer(self, exchange: Exchange, request: dict[str, Any], route: Route) -> None:
         record = exchange.record
-        route = self._routing.resolve(request["model"])
         record.model = route.model.id
         found = check_request(request, route.model, exchange.version, exchange.betas)
         streamed = record.stream = bool(request.get("stream"))
@@ -58,18 +75,29 @@ class MessagesEndpoints:
             record.engine = route.target.engine
             record.upstream_model = route.target.upstream
             turn = await self._preparation.prepare(exchange, request, route, found)
-            headers = [(b"understudy-engine", route.header)]
+
+            def headers() -> list[tuple[bytes, bytes]]:
+                by = turn.answered_by
+                return [(b"understudy-engine", route.header if by is route.target or by is None else engine_header(by))]
+
             if streamed:
                 async with aclosing(stream_turn(turn)) as events:
                     await send_stream(exchange, events, self._encoder(request), headers, self._stream.ping_interval)
             else:
                 message = await complete_turn(turn)
                 record.time_to_first_token = exchange.elapsed()
-                await exchange.respond_json(message, headers=headers)
+                await exchange.respond_json(message, headers=headers())
 
     async def count_tokens(self, exchange: Exchange) -> None:
         """How many tokens the prompt of such a request has."""
-        request = await self._read(exchange, "count_tokens")
+        sent = await read_json_body(exchange, self._http.max_body_bytes)
+        body = parse_json(sent)
+        if self._forwarding is not None and await self._forward(exchange, sent, body, "count_tokens"):
+            return
+        request = await self._check(exchange, sent, body, "count_tokens")
+        await self._count(exchange, request)
+
+    async def _count(self, exchange: Exchange, request: dict[str, Any]) -> None:
         route = self._routing.resolve(request["model"])
         exchange.record.model = route.model.id
         found = check_count_request(request, route.model, exchange.version)
@@ -82,9 +110,33 @@ class MessagesEndpoints:
             return encode
         return padded_encoder(hashlib.blake2b(canonical_json(request), digest_size=32).digest())
 
-    async def _read(self, exchange: Exchange, endpoint: _Endpoint) -> dict[str, Any]:
-        sent = await read_json_body(exchange, self._http.max_body_bytes)
-        body = parse_json(sent)
+    async def _forward(self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint) -> bool:
+        """Answer a request whose model a Claude upstream may serve. Returns False, and does nothing, for others."""
+        members = cast("dict[str, Any]", body) if body.__class__ is dict else {}
+        name = members.get("model")
+        route = self._routing.find(name) if isinstance(name, str) else None
+        if route is None or route.chain is None or not route.forwards:
+            refuse_unknown_betas(exchange)
+            return False
+        assert self._forwarding is not None
+        request = check_forwarded(body, endpoint)
+        exchange.record.model = route.model.id
+        async with DisconnectWatch(exchange):
+            with route.chain.choose() as choice:
+                while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):
+                    refuse_unknown_betas(exchange)
+                    checked = await self._check(exchange, sent, body, endpoint)
+                    if endpoint == "count_tokens":
+                        await self._count(exchange, checked)
+                        break
+                    try:
+                        await self._answer(exchange, checked, route.along(choice))
+                        break
+                    except PassOn:
+                        continue
+        return True
+
+    async def _check(self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint) -> dict[str, Any]:
         # Parsing and checking two megabytes take some 5 ms each, and several times that where they are small parts.
         shape = await self._validator(endpoint, exchange)
         if len(sent) > _LARGE:

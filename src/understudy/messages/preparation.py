@@ -46,7 +46,14 @@ class Preparation:
         seals = Seals(self._signer, model, organization_id, request)
         transformations = no_transformations(model, betas)
         if found.thinking:
-            checked = check(request, signer=self._signer, model=model, organization_id=organization_id, betas=betas)
+            checked = check(
+                request,
+                signer=self._signer,
+                model=model,
+                organization_id=organization_id,
+                betas=betas,
+                foreign_ok=route.forwards,
+            )
             request, transformations = checked.request, checked.transformations
         if found.clears_system:
             request = without_cleared(request)

@@ -55,15 +55,16 @@ async def send_stream(
     exchange: Exchange,
     events: AsyncGenerator[Events, None],
     encode: Encode,
-    headers: list[tuple[bytes, bytes]],
+    headers: Callable[[], list[tuple[bytes, bytes]]],
     ping_interval: float,
 ) -> None:
     """Send all `events`, and a ping after `ping_interval` seconds of silence.
 
-    What fails before the first event is raised; what fails later becomes the stream's last event.
+    What fails before the first event is raised; what fails later becomes the stream's last event. `headers` is asked
+    once the first event has come.
     """
     first = await anext(events)
-    await exchange.start(200, [*headers, (b"content-type", sse.CONTENT_TYPE), (b"cache-control", b"no-cache")])
+    await exchange.start(200, [*headers(), (b"content-type", sse.CONTENT_TYPE), (b"cache-control", b"no-cache")])
     await exchange.write(encode(first), more=True)
     record = exchange.record
     pinger = _Pinger(exchange, ping_interval)

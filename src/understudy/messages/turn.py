@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage, Stop
+from understudy.engines.engine import EngineEvent, EngineModel, EngineTurn, PromptUsage, Stop
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.record import RequestRecord
@@ -29,7 +29,8 @@ _ESTIMATES: Final = "thinking-token-count-2026-05-13"
 
 @dataclass(slots=True)
 class Turn:
-    """A validated request on its way to its engine. `record` takes the figures that are billed and logged.
+    """A validated request on its way to its engine. `record` takes the figures that are billed and logged;
+    `answered_by` says who answers, once that has begun.
 
     `input_tokens` counts the whole prompt, `use` says how it is billed. `seals` signs thinking. `started` is called
     with the message's id when the answer begins. `diagnostics` and `transformations` are fields of the answer;
@@ -48,6 +49,7 @@ class Turn:
     transformations: list[dict[str, str]] | None = None
     diagnostics: dict[str, Any] | None = None
     started: Callable[[str], Awaitable[None]] | None = None
+    answered_by: EngineModel | None = None
 
 
 def thinking_type(turn: Turn) -> str | None:
@@ -258,7 +260,7 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
         async for batch in batches:
             if not started:
                 started = True
-                yield [await _begin(turn)]
+                yield [await _begin(turn, answer.engine_turn)]
             events = answer.feed(batch)
             if events:
                 yield events
@@ -274,14 +276,17 @@ async def complete_turn(turn: Turn) -> dict[str, Any]:
     async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
             if not folded.message:
-                folded.add(await _begin(turn))
+                folded.add(await _begin(turn, answer.engine_turn))
             folded.add_all(answer.feed(batch))
             if answer.ended:
                 return folded.message
     raise InternalError
 
 
-async def _begin(turn: Turn) -> dict[str, Any]:
+async def _begin(turn: Turn, asked: EngineTurn) -> dict[str, Any]:
+    # Of several targets it is known only now which one answers.
+    turn.answered_by = asked.model
+    turn.record.engine, turn.record.upstream_model = asked.model.engine, asked.model.upstream
     event = _message_start(turn)
     if turn.started is not None:
         await turn.started(event["message"]["id"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
+from understudy.engines.simulator.choosing.asked_acts import DETERMINERS, NEW_THING, PARTICLE, TELLS, acts_asked
 from understudy.engines.simulator.choosing.commands import is_command
 from understudy.engines.simulator.choosing.lexicon import lexicon
-from understudy.engines.simulator.choosing.moods import Mood, body_of, is_unknown_verb, lead_of, mood_of
+from understudy.engines.simulator.choosing.moods import Mood, is_unknown_verb, lead_of, mood_of
 from understudy.engines.simulator.choosing.words import Token, tokens_of
 
 _LONGEST = 2_400
@@ -29,7 +30,7 @@ _DATED = re.compile(r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|d
 _THEN = re.compile(
     r",?\s*\b(?:and then|and after that|after that|and afterwards|afterwards|and finally|and also"
     r"|and subsequently|followed by|as well as to|(?<=, )then|and next|then)\b,?\s+(?=\S)"
-    r"|,\s+(?:but|plus|also|finally|only|just|instead|rather)\s+|\s+but\s+(?=(?:please |let'?s |can you "
+    r"|,\s+(?:but|plus|also|finally|only|just|instead|rather|so)\s+|\s+but\s+(?=(?:please |let'?s |can you "
     r"|could you |would you |don'?t|do not|first"
     r"|also)\b)|、そして|。それから|,?\s+und dann\s+|,?\s+(?:et )?(?:puis|ensuite)\s+|,?\s+y (?:luego|después)\s+",
     re.IGNORECASE,
@@ -45,7 +46,6 @@ _PAYLOAD = re.compile(
     r"|subject|content)|says?:|:)\s",
     re.IGNORECASE,
 )
-_FORGETS = re.compile(r"^(?:don'?t|do not) let me forget", re.IGNORECASE)
 _STOCKS = re.compile(r"^do you (?:guys |still |also )?(?:have|sell|carry|stock|offer)\b", re.IGNORECASE)
 _IN_CODE = re.compile(
     r"^(?:(?:where|in which file|in what file|which line)(?:'s| is| are| do we| does| did we"
@@ -53,61 +53,27 @@ _IN_CODE = re.compile(
     r"|implemented|used|called|imported|referenced|set up|instantiated|define|declare|call|use|import)\b"
     r"|(?:which|what) (?:files?|modules?|places|lines)(?: in \S+)? (?:mentions?|uses?|imports?|calls?|contains?"
     r"|references?|defines?|has|have)\b"
-    r"|who calls\b|find (?:where|all (?:uses|usages|callers|references))\b)",
+    r"|who calls\b|(?:does|do|is|are) (?:any(?:thing|one|body| \w+)|we"
+    r"|there any\w*)(?: \w+)?? (?:still )?(?:imports?|importing|calls?|calling|references?)\b|find (?:where"
+    r"|all (?:uses|usages|callers|references))\b)",
     re.IGNORECASE,
 )
-_SOURCE = ("content", "pattern", "regular", "regex", "grep", "code")
 _JAPANESE = re.compile(r"[\u3040-\u30ff]")
-_PUT_DOWN = re.compile(r"^(?:put|sign|get) (?:me|us|him|her|them|\w+) (?:down|up|in) (?:for|as)\b", re.IGNORECASE)
 _RELATIVE = re.compile(
     r"\b(?:that |which "
     r"|what )?(?<!can )(?<!could )(?<!would )(?<!will )(?<!may )(?<!have )(?<!had )(?<!do )(?<!did )(?:you"
     r"|i) (?:find|found|get|got|see|have found)\b",
     re.IGNORECASE,
 )
-_TELLS = re.compile(r"^(?:let (?!me\b|us\b)\S+(?: \S+){0,5}? know|(?:tell|ask|inform) (?!me\b|us\b))", re.IGNORECASE)
-_PARTICLE = re.compile(
-    r"^(?:turn|switch|put|take)\b(?: \S+){1,5}? (on|off|up|down)\b"
-    r"(?! (?:it|them|him|her|the|my|our|your|an?|this|that|these|those)\b)",
-    re.IGNORECASE,
-)
-# "… in Polish" asks for a translation.
-_IN_LANGUAGE = re.compile(
-    r"\b(?:in|into|to|auf|en|ins) (?:english|german|french|spanish|italian|portuguese|dutch|polish|czech|russian"
-    r"|ukrainian"
-    r"|turkish|arabic|hebrew|hindi|chinese|mandarin|japanese|korean|swedish|danish|norwegian|finnish|greek|hungarian"
-    r"|romanian|thai|vietnamese|indonesian|latin|catalan)\b",
-    re.IGNORECASE,
-)
-_SEVERAL = re.compile(
-    r"^(?:which|what|any)\b.{1,40}?\b(?:are there|exist|do (?:i|we|you) have|are in|are under|are on)\b", re.IGNORECASE
-)
-_NEW_THING = re.compile(r"^(?:an? )?(?:new|another)\b", re.IGNORECASE)
-_NO_MORE = re.compile(
-    r"\b(?:can'?t|cannot|won'?t|unable to) (?:make it|come|attend)\b|\b(?:don'?t|no longer|not) need\b|\bany ?more\b",
-    re.IGNORECASE,
-)
-_OTHERWISE = re.compile(
-    r"\binstead\b|\bshould (?:go|be|have)\b|\bneeds? to (?:go|be)\b|\bmust (?:go|be)\b", re.IGNORECASE
-)
-_TAKES = re.compile(r"^(?:i|we)(?:'ll| will) (?:take|have|go (?:for|with))\b", re.IGNORECASE)
-_PARTICLE_ACTS = {
-    "on": ("start", "update"),
-    "off": ("stop", "update"),
-    "up": ("increase", "update"),
-    "down": ("decrease", "update"),
-}
 _HYPHENATED = re.compile(r"^[a-z]+-[a-z]+", re.IGNORECASE)
 _ASKS = re.compile(
-    r"^(?:what(?:'s)?|how|when|where(?:'s)?|who(?:'s)?|which|is|are|does|do|can you|could you|would you|will you"
+    r"^(?:(?:(?:in|on|at|for|from|to|with|by) (?:which|what|whom|whose|how many))|(?:the )?same (?:\w+ )?(?:for"
+    r"|in|at|on|with|from)"
+    r"|another (?:one )?(?:for|in|at|on|with)|one (?:more )?for|what(?:'s)?|how|when|where(?:'s)?|who(?:'s)?"
+    r"|which|is|are|does|do|can you|could you|would you|will you"
     r"|i (?:want|need|would)|i'd|(?:want|need|would like) to\b|please|let me know|tell me|give me|show me|wie"
     r"|quel)\b",
     re.IGNORECASE,
-)
-_DETERMINERS = frozenset(
-    "a an the my our his her their this that these those it them him me us all every each any some to for with "
-    "in on at from one two three two 1 2 3 "
-    "der die das den einen eine ein mir mich le la les un une el los las mi".split()
 )
 _CONDITION = re.compile(
     r"^\W*(?:and |then |but )?(?:if|in case|wenn|falls|si)\s+(.{3,80}?)(?:,\s*(?:then\s+)?|\s+then\s+)(?=\S)",
@@ -133,7 +99,7 @@ class Clause:
     head: Token | None
     after: bool = False
     condition: str = ""
-    context: list[str] = field(default_factory=list[str])
+    sought: bool = False
 
     @property
     def refers_back(self) -> bool:
@@ -169,6 +135,7 @@ def _names_something(heading: str, verbs: Collection[str]) -> bool:
     return (
         not tokens
         or bool(tokens[0].acts)
+        or bool(NEW_THING.match(heading))
         or any(token.kind in {"id", "path", "url", "email", "code", "quoted"} for token in tokens)
     )
 
@@ -180,9 +147,7 @@ def clause_of(text: str, verbs: Collection[str] = ()) -> Clause:
     if sought and (head := next((token for token in tokens if not token.kind), None)) is not None:
         # "Where is x defined?" asks to search what the files say.
         head.acts = ("search",)
-        head.keys = (*head.keys, *((key, 0.8) for key in _SOURCE))
-        head.stop = False
-        return Clause(text, tokens, Mood.REQUEST, {"search": 1.0, "get": 0.5}, head)
+        return Clause(text, tokens, Mood.REQUEST, {"search": 1.0, "get": 0.5}, head, sought=True)
     if mood is Mood.QUESTION and (found := _STOCKS.match(text[lead_of(text) :])):
         # "Do you have any …?" asks a shop to look.
         place = lead_of(text) + found.end()
@@ -196,7 +161,7 @@ def clause_of(text: str, verbs: Collection[str] = ()) -> Clause:
         if head is not None and "get" not in head.acts:
             return Clause(text, tokens, Mood.REQUEST, dict.fromkeys(head.acts, 1.0), head)
         mood = Mood.QUESTION
-    acts, head = _acts(text, tokens, mood)
+    acts, head = acts_asked(text, tokens, mood)
     return Clause(text, tokens, mood, acts, head)
 
 
@@ -251,7 +216,12 @@ def _and_cuts(part: str, verbs: Collection[str]) -> list[str]:
         if payload and not _ASKS.match(rest):
             # What is to be said or noted goes on, unless a courtesy or a fresh object begins.
             said = before[payload.end() :].split()
-            if _WITH_TEXT.search(payload.group()) and said and "," in match.group() and _acts_by_itself(rest, verbs):
+            if (
+                _WITH_TEXT.search(payload.group())
+                and said
+                and "," in match.group()
+                and (is_command(rest) or _acts_by_itself(rest, verbs))
+            ):
                 found.append(before)
                 place = match.end()
                 continue
@@ -282,7 +252,7 @@ def _opens(rest: str, verbs: Collection[str], after_then: bool = False) -> bool:
         return False
     if is_command(lead) and any(act[0] == "=" for act in tokens[0].acts):
         return True
-    if _PARTICLE.match(lead) or _TELLS.match(lead):
+    if PARTICLE.match(lead) or TELLS.match(lead):
         return True
     if len(tokens) < 2 or not tokens[0].acts or tokens[0].low.endswith(("ing", "ed")):
         return len(tokens) >= 2 and (
@@ -293,121 +263,5 @@ def _opens(rest: str, verbs: Collection[str], after_then: bool = False) -> bool:
     if tokens[1].covered:
         return len(tokens) > 2
     if (head.stem,) in known.things and not after_then:
-        return following.low in _DETERMINERS or bool(following.kind)
+        return following.low in DETERMINERS or bool(following.kind)
     return following.low not in {"of", "is", "are", "and", "or"}
-
-
-_PARTICLES = frozenset("on off up down in out away back over through".split())
-
-
-def _apart(tokens: list[Token], head: Token) -> tuple[str, ...]:
-    """The acts of a verb and its particle with the object between them: "cross it off", "write this down"."""
-    place = tokens.index(head)
-    for number in range(place + 2, min(place + 6, len(tokens))):
-        if tokens[number].low not in _PARTICLES:
-            continue
-        pronoun = number == place + 2 and tokens[number - 1].low in {"it", "them", "that", "this", "these", "those"}
-        last = number + 1 == len(tokens) or (
-            tokens[number + 1].stop and tokens[number + 1].low not in _DETERMINERS - {"to", "for", "with", "from", "at"}
-        )
-        if pronoun or last:
-            return lexicon().acts.get((head.stem, tokens[number].stem), ())
-    return ()
-
-
-# Verbs that say no more than that the noun after them is to be done: "run the interaction check", "make a payment".
-_DOERS = frozenset("run do perform make have give take conduct carry start get put file place issue submit".split())
-
-
-def _had_done(tokens: list[Token], head: Token) -> tuple[str, ...]:
-    """The acts of what is to be got done: "get the pull request merged", "have the rug cleaned"."""
-    if head.low not in {"get", "have", "want", "need"}:
-        return ()
-    place = tokens.index(head)
-    for number in range(place + 2, len(tokens)):
-        token = tokens[number]
-        last = number + 1 == len(tokens) or tokens[number + 1].stop
-        if token.acts and token.low.endswith("ed") and last:
-            return token.acts
-    return ()
-
-
-def _done_noun(tokens: list[Token], head: Token) -> tuple[str, ...]:
-    if head.low not in _DOERS:
-        return ()
-    place = tokens.index(head)
-    found: list[str] = []
-    if head.low in {"get", "have", "give", "take"} and (
-        place + 1 == len(tokens) or tokens[place + 1].low not in {"a", "an"}
-    ):
-        return ()
-    for token in tokens[place + 1 : place + 6]:
-        if (
-            token.kind
-            or (token.stop and token.low not in _DETERMINERS)
-            or token.low in {"to", "for", "with", "in", "on"}
-        ):
-            break
-        found += [act for act in token.acts if act[0] != "=" and act not in head.acts]
-    return tuple(found)
-
-
-def _acts(text: str, tokens: list[Token], mood: Mood) -> tuple[dict[str, float], Token | None]:
-    body, _ = body_of(text)
-    begin = len(text) - len(body)
-    head = next(
-        (
-            token
-            for token in tokens
-            if token.start >= begin and not (token.stop and not token.acts and token.low not in {"let", "don't"})
-        ),
-        None,
-    )
-    acts: dict[str, float] = {}
-    if head is not None and mood is Mood.REQUEST:
-        particle = _PARTICLE.match(body)
-        if _TELLS.match(body):
-            head.acts = ("send",)
-        elif _PUT_DOWN.match(body):
-            head.acts = ("schedule", "subscribe", "create")
-        elif particle:
-            taken = head.low == "take" and particle.group(1).lower() == "off"
-            head.acts = ("delete", "unsubscribe") if taken else _PARTICLE_ACTS[particle.group(1).lower()]
-        elif _FORGETS.match(body):
-            head.acts = ("remind", "create")
-        else:
-            head.acts = _apart(tokens, head) or _had_done(tokens, head) or (*head.acts, *_done_noun(tokens, head))
-    if mood is Mood.REQUEST and head is not None and head.acts:
-        for act in head.acts:
-            acts[act] = 1.0
-    elif mood in {Mood.QUESTION, Mood.FRAGMENT, Mood.EXPLAIN}:
-        head = None
-        acts["get"] = 0.8
-        acts["search"] = acts["list"] = 0.7
-        if _SEVERAL.match(body):
-            acts["list"] = 0.9
-        if _NEW_THING.match(body):
-            acts["create"] = 0.9
-    elif mood is Mood.WISH:
-        head = None
-        for act in ("search", "order", "schedule", "get", "create"):
-            acts[act] = 0.5
-        if _TAKES.match(text[lead_of(text) :]):
-            acts["order"] = acts["schedule"] = 0.95
-        if _NO_MORE.search(text):
-            acts["cancel"] = acts["delete"] = 0.9
-        if _OTHERWISE.search(text):
-            acts["update"] = acts["move"] = 0.8
-    else:
-        head = None
-    if _IN_LANGUAGE.search(text):
-        acts["translate"] = max(acts.get("translate", 0.0), 0.7)
-    for token in tokens:
-        if token is not head and token.acts and (not token.kind or token.kind == "name"):
-            weight = 0.6
-            if token.low.endswith("ed") and mood is not Mood.REQUEST:
-                # "I need the rug cleaned" asks for it; "the rug that was cleaned" does not.
-                weight = 0.9 if mood is Mood.WISH else 0.3
-            for act in token.acts:
-                acts[act] = max(acts.get(act, 0.0), weight)
-    return acts, head

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.commands import is_command
 from understudy.engines.simulator.choosing.doing import LIGHT, acts_of, conflicts, is_unknown, stands_out
@@ -11,19 +9,34 @@ from understudy.engines.simulator.choosing.hearing import Fit, Heard, missing_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
 from understudy.engines.simulator.choosing.offers import Offer, Offered
-from understudy.engines.simulator.choosing.profiles import Parameter, Profile
 from understudy.engines.simulator.choosing.serving import (
     COORDINATE,
     SERVED_BY,
     at_home,
     homeless,
 )
-from understudy.engines.simulator.choosing.words import Token
+from understudy.engines.simulator.choosing.stems import stem
+from understudy.engines.simulator.choosing.taking import (
+    QUERY,
+    has_object,
+    lacking,
+    listing,
+    place_named,
+    served,
+    spell_out,
+    takes_any,
+    unit_named,
+)
 
 # So many tools are looked at closely; the rank of the others, which is below that of any of these.
 _MOST_NEAR = 6
 _FAR_RANK = -2.0
-_QUERY = frozenset("query q search term keyword keyword text search_term needl pattern titl name topic".split())
+# Words of tools that look into files, by stem.
+_INSIDE = ("content", "regular", "regex", "grep", "pattern")
+# Stems of parameters that take "*.py".
+_PATTERNS = frozenset(("glob", "pattern"))
+# Kinds of values that other tools bring.
+_BROUGHT = frozenset(("id", "coordinate", "email"))
 
 
 def fits(heard: Heard, offer: Offer) -> list[Fit]:
@@ -31,9 +44,10 @@ def fits(heard: Heard, offer: Offer) -> list[Fit]:
     if heard.found is not None:
         return heard.found
     heard.labels = offer.labels
+    spell_out(heard, offer)
     acts = acts_of(heard.clause, offer)
     best = max(acts)
-    if best >= 0.95 and _has_object(heard):
+    if best >= 0.95 and has_object(heard):
         # "Scrap the milk": of two tools that take away, the one that takes away some one thing.
         same = [number for number, act in enumerate(acts) if act == best]
         taking = [number for number in same if offer.tools[number].profile.required]
@@ -67,38 +81,15 @@ def _near(heard: Heard, offer: Offer, acts: list[float]) -> set[int]:
     for place, offered in enumerate(offer.tools):
         if offered.profile.executes or offered.profile.knowledge:
             shared[place] += 0.5
-        shared[place] += 0.1 * at_home(offered.profile, heard.counted)
+        if heard.values:
+            shared[place] += 0.1 * at_home(offered.profile, heard.counted)
     return set(sorted(range(many), key=lambda place: -shared[place])[:_MOST_NEAR])
 
 
-def _has_object(heard: Heard) -> bool:
-    """Whether more is said than the act: something that it is done to."""
-    head = heard.clause.head
-    return head is not None and any(token is not head and token.start > head.start for token in heard.content)
-
-
+_LOOKING = frozenset("list search".split())
+_SEEKING = frozenset("search get list".split())
+_FILES = frozenset(stem(word) for word in ("file", "directory", "folder", "repository", "repo", "src"))
 _SHELL_ACTS = frozenset("run commit delete move copy install restart start stop deploy validate merge rollback".split())
-
-
-_TEXTS = frozenset(("quoted", "name", "code", "path", "id", "url", "email"))
-
-
-_LISTED = frozenset(("quoted", "name", "code", "id"))
-
-
-def _served(heard: Heard, profile: Profile) -> bool:
-    """Whether the clause has a value for a parameter of the tool."""
-    searching = heard.clause.head is not None and "search" in heard.clause.head.acts and "search" in profile.acts
-    for parameter in profile.parameters:
-        served = SERVED_BY.get(parameter.kind)
-        if served is not None and not heard.kinds.isdisjoint(served):
-            return True
-        if parameter.kind == "text" and (
-            not heard.kinds.isdisjoint(_LISTED if parameter.array else _TEXTS)
-            or (searching and parameter.stems & _QUERY)
-        ):
-            return True
-    return False
 
 
 def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, only: bool, chained: bool) -> Fit:
@@ -114,6 +105,14 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
             said = heard.keys.get(key)
             if said is not None and said * strength > best:
                 best, by = said * strength, key
+        if (
+            act < 0.7
+            and clause.head is not None
+            and by == clause.head.stem
+            and not _SEEKING.isdisjoint(clause.head.acts)
+        ):
+            # "Find the error" speaks of no findings.
+            best *= 0.3
         # One word that is heard does not stand for two things by a group that both are in.
         if by in used:
             best *= 0.4
@@ -164,8 +163,8 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
         elif parameter.kind == "enum" and any(token.low in parameter.enum for token in clause.tokens):
             values += 0.08
     things = max(nouns, min(1.0, 0.6 * hits))
-    if _unit_named(clause.tokens, profile):
-        values += 0.1
+    if unit_named(clause.tokens, profile):
+        values += 0.2
         things = max(things, 0.3)
     by_shell = False
     if profile.executes and clause.mood in {Mood.REQUEST, Mood.FRAGMENT}:
@@ -173,28 +172,38 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
             act, things, coverage = 1.0, max(things, 0.9), max(coverage, 0.5)
             rare += 1.0
             by_shell = True
-        elif clause.head is not None and not _SHELL_ACTS.isdisjoint(clause.head.acts):
+        elif clause.head is not None and (
+            clause.sought
+            or not _SHELL_ACTS.isdisjoint(clause.head.acts)
+            or (not _LOOKING.isdisjoint(clause.head.acts) and not _FILES.isdisjoint(heard.keys))
+        ):
             # A shell does what no tool of its own is there for.
-            act, things, by_shell = max(act, 0.6), max(things, 0.5), True
+            act, things, by_shell = max(act, 0.7), max(things, 0.55), True
     if profile.knowledge:
         if clause.head is not None and "search" in clause.head.acts:
             things = max(things, 0.7)
         elif clause.mood is Mood.QUESTION and heard.values:
             things = max(things, 0.4)
+    searches = "search" in profile.acts and any(one.stems & QUERY for one in profile.required)
+    if clause.sought and searches and any(index.get(word, 0.0) >= 0.3 for word in _INSIDE):
+        act, things = 1.0, max(things, 0.8)
+    if heard.picks and act >= 0.9 and any(one.kind == "id" for one in profile.required):
+        things = max(things, 0.4)
     if profile.specific and act >= 0.9:
         things = max(things, 0.6)
-    if only and (_served(heard, profile) or (act >= 0.95 and profile.act in _DIRECT and _takes_any(heard, profile))):
+    if only and (served(heard, profile) or (act >= 0.95 and profile.act in _DIRECT and takes_any(heard, profile))):
         things = max(things, 0.5)
     elif only and act >= 0.9 and not profile.required and (things > 0.1 or not clause.text.isascii()):
         things = max(things, 0.35)
-    if nouns < 0.3 and _speaks_of_another_thing(clause, index):
+    apart = nouns < 0.3 and speaks_of_another_thing(clause, index)
+    if apart:
         things *= 0.4
-    if act >= 0.7 and not missing and _place_named(heard, profile):
+    if act >= 0.7 and not missing and place_named(heard, profile):
         things = max(things, 0.3)
     own = act >= 0.95 and clause.head is not None and "=" + clause.head.stem in profile.acts
-    if own and profile.act == "search" and not missing and any(lack.stems & _QUERY for lack in profile.required):
+    if own and profile.act == "search" and not missing and any(lack.stems & QUERY for lack in profile.required):
         things = max(things, 0.3)
-    if only and own and not profile.required:
+    if only and own and not profile.required and not apart:
         things = max(things, 0.3)
     if heard.background and own:
         # "Read it back": what was spoken of before is what the act is done to.
@@ -214,8 +223,16 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
         score -= 0.35
         against = 0.2
     sure = 0.12 if clause.head is not None and act >= 0.95 else 0.0
-    lacking = 0.0 if chained else _lacking(missing)
-    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacking - against + _listing(heard, profile)
+    lacks = lacking(tuple(one for one in missing if one.kind not in _BROUGHT) if chained else missing)
+    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacks - against + listing(heard, profile)
+    if by_shell and clause.head is not None and "run" in clause.head.acts:
+        rank += 0.15
+    if heard.globs and (pattern := [one for one in profile.required if one.kind == "path" or one.stems & _PATTERNS]):
+        rank += (
+            (0.5 if "glob" in index or "name" in index or "nam" in index else 0.3)
+            if pattern[0].stems & _PATTERNS
+            else -0.3
+        )
     if heard.picks and any(parameter.kind == "id" for parameter in profile.required):
         rank += 0.3
     if heard.values:
@@ -233,12 +250,7 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
 _DIRECT = frozenset("delete start stop restart open close lock unlock block unblock order play print follow".split())
 
 
-def _takes_any(heard: Heard, profile: Profile) -> bool:
-    required = profile.required
-    return len(required) == 1 and required[0].kind == "text" and not required[0].array and _has_object(heard)
-
-
-def _speaks_of_another_thing(clause: Clause, index: dict[str, float]) -> bool:
+def speaks_of_another_thing(clause: Clause, index: dict[str, float]) -> bool:
     """Whether what the act is done to is a well-known thing that the tool knows nothing of: "order me a taxi"."""
     if clause.head is None or clause.mood is not Mood.REQUEST:
         return False
@@ -248,39 +260,5 @@ def _speaks_of_another_thing(clause: Clause, index: dict[str, float]) -> bool:
             continue
         if token.kind or not any(key[0] == "#" for key, _ in token.keys):
             return False
-        return not any(index.get(key, 0.0) * strength > 0.1 for key, strength in token.keys)
+        return not any(index.get(key, 0.0) * strength > 0.25 for key, strength in token.keys)
     return False
-
-
-def _place_named(heard: Heard, profile: Profile) -> bool:
-    """Whether there is a path or an address for a parameter that must have one."""
-    return any(
-        parameter.required and parameter.kind in {"path", "url", "email"} and parameter.kind in heard.kinds
-        for parameter in profile.parameters
-    )
-
-
-def _unit_named(tokens: list[Token], profile: Profile) -> bool:
-    """Whether a number stands before the name of the parameter that takes it: "40 minutes", "3 nights"."""
-    for token, following in pairwise(tokens):
-        if token.kind == "number" and not following.stop:
-            for parameter in profile.parameters:
-                if parameter.kind == "number" and following.stem in parameter.stems:
-                    return True
-    return False
-
-
-def _lacking(missing: tuple[Parameter, ...]) -> float:
-    """Where to look cannot be guessed: a tool that takes a path or an address is not for one who names none."""
-    return sum(0.25 if parameter.kind in {"path", "url"} else 0.08 for parameter in missing)
-
-
-def _listing(heard: Heard, profile: Profile) -> float:
-    """One value speaks against a tool for many, several for it."""
-    lists = any(
-        parameter.array and parameter.required and parameter.kind in SERVED_BY for parameter in profile.parameters
-    )
-    if not lists:
-        return 0.0
-    many = sum(token.kind in {"path", "id", "url", "email", "number"} for token in heard.values)
-    return 0.15 if many > 1 else -0.15

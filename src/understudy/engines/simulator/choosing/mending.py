@@ -35,9 +35,7 @@ def mend(heard: Heard, offer: Offer) -> bool:
     for token in heard.content:
         if token.kind == "code" or len(token.stem) < 4 or token.stop or any(key in index for key, _ in token.keys):
             continue
-        for word in index:
-            if len(word) < 4 or word[0] != token.stem[0] or not word.isalpha():
-                continue
+        for word in offer.words_with(token.stem[0]):
             bare = token.stem.removesuffix("er")
             alike = len(word) + len(bare) >= 9 and (_one_edit(word, bare) or _one_edit(word, token.stem))
             if alike or (foreign and word[:6] == token.stem[:6] and len(word) >= 6):

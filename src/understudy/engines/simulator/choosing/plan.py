@@ -15,20 +15,22 @@ from understudy.engines.simulator.choosing.elaborating import (
     is_label,
     is_sibling,
     once_more,
+    says_state,
     says_too_little,
 )
 from understudy.engines.simulator.choosing.fit import fits
 from understudy.engines.simulator.choosing.followups import is_yes, offer_in, says_again
-from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of, lacks_its_id, missing_of
+from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of, lacked_in, lacks_its_id, missing_of
 from understudy.engines.simulator.choosing.judging import best_of
-from understudy.engines.simulator.choosing.moods import Mood, forbids_tools, is_general, is_social
+from understudy.engines.simulator.choosing.moods import ONLY, Mood, forbids_tools, is_general, is_social
+from understudy.engines.simulator.choosing.naming import named_in
 from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.parting import parts_of
-from understudy.engines.simulator.choosing.providing import look_up_first, provider_of
+from understudy.engines.simulator.choosing.providing import look_up_first, provider_of, use_what_is_found
 from understudy.engines.simulator.choosing.series import asks_of
 from understudy.engines.simulator.choosing.situation import Situation
 from understudy.engines.simulator.choosing.steps import Step
-from understudy.engines.simulator.choosing.whole import heard_whole, joined, only_taker, whole_fit
+from understudy.engines.simulator.choosing.whole import heard_whole, joined, likeliest, only_taker, whole_fit
 
 _MOST_STEPS = 16
 
@@ -82,15 +84,16 @@ class _Planner:
         self._earlier = Earlier(offer, situation, depth, _plan_back)
 
     def steps(self, asked: str) -> list[Step]:
-        clauses = clauses_of(asked, self._offer.verbs)
+        clauses = likeliest(clauses_of(asked, self._offer.verbs))
         steps: list[Step] = []
         background: dict[str, float] = {}
         kinds: set[str] = set()
         pending: list[Clause] = []
         lacks_id = lacks_its_id(asked)
+        lacked = lacked_in(asked) if lacks_id else frozenset[str]()
         self._whole = heard_whole(clauses)
         if self._whole is not None:
-            self._whole.lacks_id = lacks_id
+            self._whole.lacks_id, self._whole.lacked = lacks_id, lacked
         soft: set[int] = set()
         self._denied = denied_by(clauses, self._offer)
         picks = bool(self._situation.earlier) and PICKS.search(asked) is not None
@@ -115,10 +118,13 @@ class _Planner:
                 and following is Mood.REQUEST
             ):
                 clause.mood = Mood.STATEMENT
+            if says_state(clause, self._offer):
+                clause.mood = Mood.WISH
+                clause.acts |= {"update": 0.95}
             heard = heard_of(clause, background if clause.refers_back else None)
             if clause.refers_back:
                 heard.kinds |= kinds
-            heard.lacks_id = lacks_id
+            heard.lacks_id, heard.lacked = lacks_id, lacked
             heard.picks = picks
             if not steps and CORRECTS.match(clause.text):
                 corrected = self._earlier.corrected(clause, heard)
@@ -130,8 +136,15 @@ class _Planner:
                 if inherited:
                     steps += inherited
                     continue
+            if steps and clause.mood is Mood.FRAGMENT and ONLY.match(clause.text) and not heard.values:
+                elaborate(steps, clause)
+                continue
             if steps and REPORTS.match(clause.text):
                 # To say what came of it is the answer itself.
+                continue
+            named = named_in(clause.text, self._offer) if clause.mood is not Mood.EXPLAIN else None
+            if named is not None:
+                steps.append(Step(named.tool, clause.text, len(steps) - 1 if steps and clause.after else None))
                 continue
             best = best_of(heard, self._offer, in_general=self._in_general, without=self._denied)
             if best is not None and self._earlier.answers(clause, heard, best):
@@ -143,6 +156,16 @@ class _Planner:
                 if planned:
                     steps[planned[0]] = steps[planned[0]].with_ask(f"{steps[planned[0]].ask}. {clause.text}")
                     continue
+            if (
+                best is not None
+                and steps
+                and number
+                and clauses[number - 1].mood is Mood.NEGATED
+                and clause.refers_back
+            ):
+                # "Don't post it, just keep it as a draft": what was planned is to be done another way.
+                steps[-1] = Step(best.offered.tool, joined([steps[-1].ask, clause.text]), steps[-1].after)
+                continue
             if best is not None and steps and is_sibling(steps, clause, best, self._offer):
                 steps[-1] = Step(best.offered.tool, joined([steps[-1].ask, clause.text]), steps[-1].after)
                 continue
@@ -160,8 +183,8 @@ class _Planner:
                 if inherited:
                     steps += inherited
                     continue
-            if best is not None and not steps:
-                several = self._earlier.all_of_them(clause, best)
+            if not steps:
+                several = self._earlier.all_of_them(clause, best or fits(heard, self._offer)[0])
                 if several:
                     steps += several
                     continue
@@ -221,6 +244,8 @@ class _Planner:
                 break
         if not steps:
             self._from_whole(steps, clauses)
+        if lacks_id and self._whole is not None:
+            use_what_is_found(steps, self._whole, self._offer)
         look_up_first(steps, self._offer, self._situation.asked)
         if len(steps) == 1 and (len(clauses) > 1 or steps[0].ask == clauses[0].text):
             steps[0] = steps[0].with_ask(_whole(asked, clauses) or steps[0].ask)
@@ -247,9 +272,11 @@ class _Planner:
             steps += [Step(best.offered.tool, text) for text in asks_of(heard.clause, best.offered.profile)]
 
     def _remember(self, background: dict[str, float], kinds: set[str], heard: Heard, share: float) -> None:
+        if heard.clause.mood is Mood.EXPLAIN:
+            return
         for key, strength in heard.keys.items():
             background[key] = max(background.get(key, 0.0), share * strength)
-        kinds |= heard.kinds
+        kinds |= heard.lasting
 
     def _add(self, steps: list[Step], best: Fit, heard: Heard, pending: list[Clause]) -> None:
         clause = heard.clause

@@ -11,6 +11,7 @@ from typing import Any, cast
 import orjson
 
 from understudy.engines.simulator.choosing.lexicon import lexicon
+from understudy.engines.simulator.choosing.tool_acts import acts_of_tool, verbs_of_tool
 from understudy.engines.simulator.choosing.words import Token, tokens_of
 from understudy.wire.client_tools import ClientTool
 
@@ -33,12 +34,13 @@ _NEAR = 240
 _FAR = 480
 _REMEMBERED = 512
 
+_HARD_KINDS = frozenset("email url id path phone expression coordinate number date time".split())
 _HARD = (
     ("email", re.compile(r"e_?mail(_address)?s?$|^(recipient|to)_email", re.I)),
     ("url", re.compile(r"(^|_)(url|uri|link|href)s?$", re.I)),
     ("phone", re.compile(r"(^|_)(phone|mobile|msisdn|tel|telephone|fax|cell)(_?number)?s?$|phone_?number", re.I)),
     ("coordinate", re.compile(r"^(lat|lon|lng|latitude|longitude|coordinates?)$", re.I)),
-    ("id", re.compile(r"(^|_)(ids?|uuid|number|ref|reference|sku|key|isbn|iban|vin)$|Ids?$|Number$", re.I)),
+    ("id", re.compile(r"(^|_)(ids?|uuid|number|no|nr|num|ref|reference|sku|key|isbn|iban|vin)$|Ids?$|Number$", re.I)),
     ("path", re.compile(r"(^|_)(path|file_?path|filename|file_name|file)s?$", re.I)),
     ("expression", re.compile(r"^(expression|formula|equation)$", re.I)),
     ("date", re.compile(r"(^|_)(date|day|when|deadline)s?$|_(date|at)$", re.I)),
@@ -65,7 +67,8 @@ class Profile:
     """`act` is the leading act, `acts` each with its weight; `nouns` the keys of the name's things, one dict a thing.
 
     `index` says how much a stem or group says of the tool; `knowledge` that any question may be put to it;
-    `executes` that it takes a command line, `room` how many parameters it has of each kind.
+    `executes` that it takes a command line, `room` how many parameters it has of each kind, `hard` those of
+    the required ones whose values cannot be made up.
     """
 
     act: str
@@ -78,6 +81,7 @@ class Profile:
     verbs: frozenset[str]
     executes: bool
     room: dict[str, int]
+    hard: tuple[Parameter, ...] = ()
 
     @property
     def required(self) -> list[Parameter]:
@@ -130,7 +134,7 @@ def _profile(tool: ClientTool) -> Profile:
     sentences = [piece for piece in _SENTENCE_END.split(description) if piece and piece.strip()]
     described = [tokens_of(sentence[:1].lower() + sentence[1:]) for sentence in sentences[:12]]
     first = described[0] if described else []
-    act, verb_place, acts = _acts(named, first)
+    act, verb_place, acts = acts_of_tool(named, first)
     index: dict[str, float] = {}
 
     def add(tokens: list[Token], weight: float) -> None:
@@ -148,7 +152,7 @@ def _profile(tool: ClientTool) -> Profile:
             continue
         keys = dict(token.keys) or {token.stem: 1.0}
         nouns.append((keys, token.weight or 0.2))
-    verbs = _verbs(named, verb_place, first) | {act[1:] for act in acts if act[0] == "="}
+    verbs = verbs_of_tool(named, verb_place, first) | {act[1:] for act in acts if act[0] == "="}
     for verb in verbs:
         acts["=" + verb] = 1.0
     if not nouns and act in _PLAIN_ACTS:
@@ -220,7 +224,17 @@ def _profile(tool: ClientTool) -> Profile:
         acts["start"] = acts["stop"] = 1.0
     executes = any(parameter.required and _COMMAND.match(parameter.name) for parameter in parameters)
     return Profile(
-        act, acts, tuple(nouns), index, tuple(parameters), knowledge, specific, verbs, executes, _room(parameters)
+        act,
+        acts,
+        tuple(nouns),
+        index,
+        tuple(parameters),
+        knowledge,
+        specific,
+        verbs,
+        executes,
+        _room(parameters),
+        tuple(parameter for parameter in parameters if parameter.required and parameter.kind in _HARD_KINDS),
     )
 
 
@@ -264,100 +278,3 @@ def _kind(name: str, definition: Mapping[str, Any], description: str) -> str:
     if "email address" in description.lower() and kind != "array":
         return "email"
     return "text"
-
-
-def _acts(named: list[Token], first: list[Token]) -> tuple[str, int, dict[str, float]]:
-    """The leading act, the place of its word in the name (-1: none), and all acts with their weight."""
-    known = lexicon()
-    head = next((token for token in first[:3] if token.acts and not token.stop), None)
-    plural = len(first) > 1 and first[0].low.endswith("s") and not (named and named[0].acts)
-    plural = plural and (first[1].low == "and" or first[1].low.endswith("ed"))
-    if len(first) > 1 and (plural or first[1].low in _NOUN_SIGNS or first[0].low in _ASKING):
-        # "Logs of a pod", "Where a class is defined": such a tool brings what it names.
-        head = None
-    head_acts = head.acts if head and first and (head is first[0] or first[0].stop) else ()
-    near_head = {act for token in first[:3] for act in token.acts}
-    acts: dict[str, float] = {}
-    place = -1
-    pure = [
-        number
-        for number, token in enumerate(named)
-        if token.acts
-        and (token.stem,) not in known.things
-        and number in (0, len(named) - 1)
-        and (number == 0 or not head_acts or set(token.acts) & near_head)
-    ]
-    mixed = [number for number, token in enumerate(named[:1]) if token.acts and (token.stem,) in known.things]
-    if pure:
-        place = pure[0]
-    elif mixed and (not head_acts or set(head_acts) & set(named[0].acts)):
-        place = 0
-    if place >= 0:
-        leading = named[place].acts
-        common = [act for act in leading if act in head_acts]
-        for act in leading:
-            acts[act] = 1.0 if act in common or not common else 0.7
-        for act in head_acts:
-            acts.setdefault(act, 0.7)
-        act = (common or leading)[0]
-    elif first and first[0].low in {"use", "apply"} and not head_acts:
-        act = "update"
-        acts["update"] = acts["save"] = 0.6
-    elif head_acts:
-        for act in head_acts:
-            acts[act] = 1.0
-        act = head_acts[0]
-    elif first and (first[0].low in _ASKING or first[0].stop or (len(first) > 1 and not first[0].acts)):
-        act = "get"
-        acts["get"] = 0.9
-    else:
-        act = ""
-    if head is None and len(first) > 1 and first[0].acts and act != "get":
-        acts.setdefault("get", 0.8)
-        act = "get" if not pure else act
-    for token in named:
-        for other in token.acts:
-            acts.setdefault(other, 0.6)
-    # Descriptions often name two acts: "Create or update …", "Search and book …".
-    for number, token in enumerate(first[:8]):
-        if number and token.acts and first[number - 1].low in {"or", "and"} and token.acts:
-            acts["=" + token.stem] = 0.95
-            for other in token.acts:
-                # "Opens a session and returns its id": what comes back is no act of its own.
-                if first[number - 1].low == "or" or other not in {"get", "return"}:
-                    acts.setdefault(other, 0.8)
-        elif number and token.acts and token.low.endswith("ing"):
-            for other in token.acts:
-                acts.setdefault(other, 0.6)
-    return act, place, acts
-
-
-def _verbs(named: list[Token], place: int, first: list[Token]) -> frozenset[str]:
-    """The stems of the tool's own verbs: of its name and of the first word of its description, known or not."""
-    found: set[str] = set()
-    if place >= 0:
-        found.add(named[place].stem)
-    if (
-        first
-        and not first[0].stop
-        and not (len(first) > 1 and first[1].low in _NOUN_SIGNS)
-        and first[0].low not in _ASKING
-        and first[0].kind in {"", "name"}
-    ):
-        head = first[0]
-        third_person = head.low.endswith("s") and not head.low.endswith("ss")
-        objects = len(first) > 1 and first[1].low in _ARTICLES
-        named_too = bool(named) and named[0].stem == head.stem and objects
-        listed = len(first) > 1 and first[1].low == "and"
-        if (head.acts and not (third_person and listed)) or (third_person and not listed) or named_too or objects:
-            found.add(head.stem)
-        if len(first) > 1 and first[1].low.endswith("ing") and head.acts:
-            # "Start watering a field" is what "water the field" asks for.
-            found.add(first[1].stem)
-    return frozenset(found)
-
-
-# After the first word of a description these say that it is a noun.
-_NOUN_SIGNS = frozenset("of that which from about as is are".split())
-_ASKING = frozenset("where who what when how which whether every all the current daily live latest".split())
-_ARTICLES = frozenset("a an the one all some to in for".split())

@@ -112,8 +112,10 @@ def asks_of(clause: Clause, profile: Profile) -> list[str]:
         return enums if len(enums) > 1 else _plain(clause, profile)
     kind = run[0][0].kind
     takers = [parameter for parameter in profile.parameters if _takes(parameter, kind)]
-    if any(parameter.array for parameter in takers) or not takers:
+    if any(parameter.array for parameter in takers):
         return [clause.text]
+    if not takers:
+        return _enums(clause, profile)
     pairs = [parameter for parameter in takers if _PAIR.match(parameter.name)]
     if len(pairs) >= 2 and (_BETWEEN.search(clause.text) or kind == "number" or len(run) <= len(pairs)):
         return [clause.text]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from understudy.engines.simulator.choosing.profiles import Parameter, Profile
@@ -55,7 +55,7 @@ def says_id(parameter: Parameter, profile: Profile, tokens: list[Token], values:
     numbers = [
         token
         for token in values
-        if token.kind == "number" and _DIGITS.search(token.text) and not _counts(token, tokens, parameter)
+        if token.kind == "number" and _DIGITS.search(token.text) and not counts(token, tokens, parameter.stems)
     ]
     if len(numbers) > others:
         return True
@@ -70,14 +70,16 @@ def says_id(parameter: Parameter, profile: Profile, tokens: list[Token], values:
     return sum(token.kind == "quoted" for token in values) > texts
 
 
-def _counts(number: Token, tokens: list[Token], parameter: Parameter) -> bool:
+def counts(number: Token, tokens: list[Token], nouns: Collection[str] = ()) -> bool:
     """Whether a number says how many there are of something else: "20 minutes", "a 30 seat licence"."""
     following = next((token for token in tokens if token.start > number.start), None)
+    if following is not None and following.low in {"each", "per", "apiece"}:
+        return True
     if following is None or following.start != number.end + 1 or following.stop or following.kind or following.acts:
         return False
     before = next((token for token in reversed(tokens) if token.end < number.start), None)
     named = before is not None and not before.stop and not before.kind and not before.acts
-    return following.stem not in parameter.stems and not named
+    return following.stem not in nouns and not named
 
 
 def numbers_lacking(profile: Profile, values: list[Token]) -> list[Parameter]:

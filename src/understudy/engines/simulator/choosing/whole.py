@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from understudy.engines.simulator.choosing.clauses import Clause
-from understudy.engines.simulator.choosing.fit import fits
+from understudy.engines.simulator.choosing.fit import fits, speaks_of_another_thing
 from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
@@ -23,6 +23,20 @@ _HERE = frozenset(
     "mes notre nos mi mis nuestro heute hoy".split()
 )
 _STRONG_VALUES = frozenset({"id", "email", "url", "path", "date", "time", "quoted", "code", "number", "money"})
+
+
+# Of a very long turn the clauses that ask most likely for something are looked at.
+_MOST_ASKING = 10
+_LIKELY = (Mood.REQUEST, Mood.QUESTION, Mood.WISH, Mood.FRAGMENT, Mood.EXPLAIN, Mood.STATEMENT)
+
+
+def likeliest(clauses: list[Clause]) -> list[Clause]:
+    """The clauses that are worth being compared with the tools, in order; what is not to be done is kept."""
+    if len(clauses) <= _MOST_ASKING:
+        return clauses
+    asking = [number for number, clause in enumerate(clauses) if clause.mood in _LIKELY]
+    kept = set(sorted(asking, key=lambda number: _LIKELY.index(clauses[number].mood))[:_MOST_ASKING])
+    return [clause for number, clause in enumerate(clauses) if number in kept or clause.mood not in _LIKELY]
 
 
 def joined(texts: list[str]) -> str:
@@ -63,12 +77,14 @@ _TALKING = frozenset("summarize translate draw analyze recommend compare calcula
 _NOTING = frozenset("save record create report update track send close move cancel delete remind refund".split())
 
 
-def _wants_talk(clauses: list[Clause], fit: Fit) -> bool:
+def _wants_talk(clauses: list[Clause], fit: Fit, offer: Offer) -> bool:
     """Whether a clause asks for something that is done in words, and the tool is not for that."""
     for clause in clauses:
         if clause.head is None or clause.mood is not Mood.REQUEST:
             continue
         acts = set(clause.head.acts)
+        if speaks_of_another_thing(clause, fit.offered.profile.index):
+            return True
         if clause.head.low in _REWORDING and "=" + clause.head.stem not in fit.offered.profile.acts:
             return True
         if acts & _TALKING and not acts & set(fit.offered.profile.acts):
@@ -77,6 +93,11 @@ def _wants_talk(clauses: list[Clause], fit: Fit) -> bool:
         near = max((known.likeness(act, offered) for act in acts for offered in fit.offered.profile.acts), default=1.0)
         if near < 0.3 and fit.things < 0.4:
             return True
+        if acts and near < 0.7 and len(clause.tokens) > 3 and not clause.refers_back:
+            own = next(one for one in fits(heard_of(clause), offer) if one.offered is fit.offered)
+            if own.things < 0.1 and not own.offered.profile.executes:
+                # Something else is asked for; only the story before it speaks of what the tool is about.
+                return True
     return False
 
 
@@ -90,7 +111,7 @@ def whole_fit(clauses: list[Clause], heard: Heard, offer: Offer, *, lacking: boo
     profile = best.offered.profile
     known = lexicon()
     strong = sum(token.kind in _STRONG_VALUES for token in heard.values)
-    if _wants_talk(clauses, best) or (
+    if _wants_talk(clauses, best, offer) or (
         Mood.REQUEST not in {clause.mood for clause in clauses} and _DONE.search(heard.clause.text)
     ):
         return None
@@ -156,7 +177,7 @@ def only_taker(clauses: list[Clause], heard: Heard, offer: Offer, *, earlier: bo
     if not takers or (len(takers) > 1 and takers[0].rank - takers[1].rank < 0.03):
         return None
     taker = takers[0]
-    if _wants_talk(clauses, taker) or _DONE.search(heard.clause.text):
+    if _wants_talk(clauses, taker, offer) or _DONE.search(heard.clause.text):
         return None
     if taker.offered.profile.act in known.reading:
         return taker if codes or here or at_home(taker.offered.profile, heard.counted) > 1 else None

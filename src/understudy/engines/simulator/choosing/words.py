@@ -101,6 +101,9 @@ _GENERIC = frozenset(
 )
 
 
+_LIGHT = frozenset("get put take make set do give let go come keep hold turn".split())
+
+
 @dataclass(slots=True)
 class Token:
     """A word or value of a text. `kind` is "" for a plain word; `keys` are (stem or group, strength)."""
@@ -193,6 +196,9 @@ def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> N
             keys.setdefault(known.stem(token.low + found[place + 1].low), 0.9)
         if token.stem in verbs and not token.kind:
             acts.append("=" + token.stem)
+        if token.stem.startswith("un") and len(token.stem) > 5 and token.stem[2] not in "idl":
+            # "Unpaid" speaks of paying.
+            keys.setdefault(known.stem(token.low[2:]), 0.6)
         for length in range(known.first_words.get(token.stem, 0), 0, -1):
             phrase = tuple(stems[place : place + length])
             if len(phrase) < length or (length == 1 and token.stop):
@@ -210,6 +216,9 @@ def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> N
                 for other in found[place + 1 : place + length]:
                     other.covered = True
                 if found_acts:
+                    if token.stem in _LIGHT:
+                        # "Get rid of it" is no getting.
+                        acts = [act for act in acts if act[0] != "="]
                     break
         for target in known.foreign.get(token.low) or _without_clitic(token.low, known):
             stemmed = known.stem(target)

@@ -35,6 +35,7 @@ class Assignment:
         tool_stems: frozenset[str],
         head: int = 1 << 30,
         described: frozenset[str] = frozenset(),
+        others: frozenset[str] = frozenset(),
     ) -> None:
         self.wanted = wanted
         self.text = text
@@ -44,7 +45,8 @@ class Assignment:
         self.taken: list[Span] = []
         self.sayings: list[Span] = []
         self.head = head
-        rows = _without_others(hints, wanted, [scored(one, text, tool_stems, described) for one in wanted])
+        self.others = others
+        rows = _without_others(hints, wanted, [scored(one, text, tool_stems, described) for one in wanted], others)
         rows = [[pair for pair in row if not within(pair[1], named)] for row in rows]
         if sum(not {"date", "datetime", "time"}.isdisjoint(_best(one)) for one in hints) > 1:
             # A day and a time that go to two properties are no moment of one.
@@ -85,13 +87,17 @@ class Assignment:
             if not one.required and within(value, self.sayings):
                 continue
             made = self.convert(one, value)
-            if made is MISSING:
+            if made is MISSING or (one.side is not None and value.kind == "currency" and self._other_end(one, made)):
                 continue
             self.filled[one.name] = made
             if value.kind == "saying":
                 self.sayings.append((value.start, value.end))
             elif not shared:
                 self.taken.append((value.start, value.end))
+
+    def _other_end(self, one: Hint, made: object) -> bool:
+        """Whether the other end of a pair has this value already: "Swiss francs (CHF)" names one currency twice."""
+        return any(other.side not in (None, one.side) and self.filled.get(other.name) == made for other in self.wanted)
 
     def only_number(self) -> None:
         """Numbers that nothing took go to what must have one; a single one to the only property that takes numbers."""
@@ -113,6 +119,9 @@ class Assignment:
             and "default" not in one.schema
         ]
         left = [value for value in self.text.values if value.kind in NUMERIC and not overlaps(value, self.taken)]
+        left = [
+            value for value in left if value.start not in self.text.denied and self.others.isdisjoint(value.after[:1])
+        ]
         if len(open_ones) == 1 and len(left) == 1:
             number = self.convert(open_ones[0], left[0])
             if number is not MISSING:
@@ -174,10 +183,10 @@ def _best(one: Hint) -> list[str]:
 
 
 def _without_others(
-    hints: list[Hint], wanted: list[Hint], rows: list[list[tuple[float, Value]]]
+    hints: list[Hint], wanted: list[Hint], rows: list[list[tuple[float, Value]]], others: frozenset[str]
 ) -> list[list[tuple[float, Value]]]:
     """The rows with less for values that stand beside the word of another property: "board 2" is no round."""
-    known = {stem: one.name for one in hints for stem in one.own}
+    known = dict.fromkeys(others, "") | {stem: one.name for one in hints for stem in one.own}
     for one in wanted:
         known |= dict.fromkeys(one.own, one.name)
     lessened: list[list[tuple[float, Value]]] = []
@@ -191,6 +200,9 @@ def _without_others(
                     continue
             if value.kind not in ("phrase", "saying", "called") and label not in one.own and label in known:
                 score -= 12
+            elif value.kind in NUMERIC and value.after[:1] and value.after[0] in others - one.own:
+                # "at least two bedrooms" says nothing of the price.
+                score -= 40
             if score > 0:
                 kept.append((score, value))
         lessened.append(kept)

@@ -28,7 +28,9 @@ BREAKS: Final = words.PREPOSITIONS | frozenset(
     zur im am um auf aus den dem des der die das ein eine einen je tu il nous vous pour avec dans sur le la les
     un une des du est sont qui que et à de en au aux el los las por para con del al una es son y o""".split()
 )
-_COMMANDS: Final = frozenset("put make take give show tell bring get let go add set keep send please pls plz thx".split())
+_COMMANDS: Final = frozenset(
+    "put make take give show tell bring get let go add set keep send please pls plz thx".split()
+)
 _UNITS: Final = frozenset((*words.SECONDS, *words.UNITS.values(), "month", "year", "percent", "degree"))
 _STRONG: Final = frozenset(
     "quoted code url email path datetime date time ip version phone id channel handle money percent address".split()
@@ -59,7 +61,13 @@ def chunks(text: Text) -> list[Value]:
             piece = text.text[open_at:last_end].strip(" \"'“”")
             alone = open_at in numbers and numbers[open_at].end >= last_end
             command = piece.lower() in _COMMANDS and text.text[max(0, open_at - 2) : open_at] not in ("a ", "e ")
-            if not alone and not command and not piece.isdigit() and (len(piece) > 1 or piece.isupper()) and not _only_points(piece):
+            if (
+                not alone
+                and not command
+                and not piece.isdigit()
+                and (len(piece) > 1 or piece.isupper())
+                and not _only_points(piece)
+            ):
                 found.append(_value(text, open_at, last_end, piece, cue))
         open_at = None
 
@@ -237,7 +245,9 @@ def _is_verb(text: Text, index: int, lower: str, cue: str) -> bool:
         # "hmm, scrap the oat milk", but "eggs, 12 of them".
         return _commands(tokens, index + 2)
     return (
-        following not in words.SAYING_OF
+        # Long words that are no known commands are seldom what to do: "meloxicam dose".
+        len(lower) < 9
+        and following not in words.SAYING_OF
         and following not in ("for", "of")
         and not tokens[index][0].endswith(("'s", "’s"))
     )

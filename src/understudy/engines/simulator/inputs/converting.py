@@ -48,7 +48,11 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
         return MISSING if day is None or hour is None else f"{day}T{hour}:00Z"
     if form == "date-time":
         return text.replace(" ", "T") if "T" in text.replace(" ", "T") and text[:1].isdigit() else MISSING
-    if form == "date" or "yyyy-mm-dd" in one.description or ("iso" in one.description and one.kinds.get("date", 0) >= 16):
+    if (
+        form == "date"
+        or "yyyy-mm-dd" in one.description
+        or ("iso" in one.description and one.kinds.get("date", 0) >= 16)
+    ):
         found = dates.iso_date(text, _nearest_day(text, value.start, ask) or today)
         if found is None:
             return MISSING if form == "date" else text
@@ -96,7 +100,9 @@ def _hour_in(moment: str) -> str:
 
 def _nearest_day(text: str, start: int, ask: Text) -> date | None:
     """What "the 9th" and "4 May" are counted from where a whole date stands beside them."""
-    if not text.lower().startswith("the ") and (_YEAR.search(text) or dates.month_number(text) is None):
+    if not text.lower().startswith(("the ", "next day", "following day", "day after")) and (
+        _YEAR.search(text) or dates.month_number(text) is None
+    ):
         return None
     for value in ask.values:
         if value.kind in ("date", "datetime"):
@@ -104,7 +110,8 @@ def _nearest_day(text: str, start: int, ask: Text) -> date | None:
             if found is not None:
                 told = date.fromisoformat(found)
                 # What is said first is not after it.
-                return told.replace(day=1) if start < value.start else told
+                counted = text.lower().endswith(("day after", "next day", "following day"))
+                return told.replace(day=1) if start < value.start and not counted else told
     return None
 
 

@@ -16,22 +16,62 @@ _AHEAD: Final = re.compile(r"in\s(\w+)\s(day|week|month)s?")
 _SHIFTS: Final = {
     "today": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1, "heute": 0, "morgen": 1, "gestern": -1, "demain": 1,
     "aujourd'hui": 0, "mañana": 1, "hoy": 0, "ayer": -1, "domani": 1, "oggi": 0, "ieri": -1, "day after tomorrow": 2,
-    "the day after tomorrow": 2, "day before yesterday": -2, "the day before yesterday": -2, "next day": 1, "the next day": 1, "following day": 1, "the following day": 1,
+    "the day after tomorrow": 2, "day before yesterday": -2, "the day before yesterday": -2,
+    "next day": 1, "the next day": 1,
+    "following day": 1, "the following day": 1,
     "day after": 1, "the day after": 1,
 }  # fmt: skip
 _DAYS: Final = tuple(name[:3] for name in words.WEEKDAYS)
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 
 
-def reference(texts: Sequence[str]) -> date | None:
-    """The first ISO date in the texts: what "tomorrow" is counted from. The machine's own clock is never asked."""
+_WORDY: Final = re.compile(
+    r"(?i)\b\d{1,2}(?:st|nd|rd|th|\.)?\s(?:of\s)?(?:M)\s\d{4}\b|"
+    r"\b(?:M)\s\d{1,2}(?:st|nd|rd|th)?,?\s\d{4}\b".replace("M", "|".join(words.MONTH_NUMBERS))
+)
+_MONTH_YEAR: Final = re.compile(
+    r"(?i)\b(?:M),?\s(?:de\s)?((?:19|20)\d\d)\b".replace("M", "|".join(words.MONTH_NUMBERS))
+)
+_TODAY: Final = re.compile(r"(?i)\b(?:today|now|current date|date today|heute|hoy|aujourd'hui|oggi)\b.{0,40}")
+
+
+def today_of(texts: Sequence[str]) -> date | None:
+    """The day that a text says is today."""
     for text in texts:
-        match = _ISO.search(text[:20_000])
+        for match in _TODAY.finditer(text[:20_000]):
+            found = _first_date(match[0])
+            if found is not None:
+                return found
+    return None
+
+
+def year_of(texts: Sequence[str]) -> date | None:
+    """The first day of the first year that stands in the texts beside a month."""
+    for text in texts:
+        match = _MONTH_YEAR.search(text[:20_000])
         if match is not None:
-            try:
-                return date(int(match[1]), int(match[2]), int(match[3]))
-            except ValueError:
-                continue
+            return date(int(match[1]), 1, 1)
+    return None
+
+
+def _first_date(text: str) -> date | None:
+    match = _ISO.search(text)
+    try:
+        if match is not None:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        wordy = _WORDY.search(text)
+        told = None if wordy is None else iso_date(wordy[0], None)
+        return None if told is None else date.fromisoformat(told)
+    except ValueError:
+        return None
+
+
+def reference(texts: Sequence[str]) -> date | None:
+    """The first date with a year in the texts. The machine's own clock is never asked."""
+    for text in texts:
+        found = _first_date(text[:20_000])
+        if found is not None:
+            return found
     return None
 
 

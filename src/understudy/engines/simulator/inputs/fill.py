@@ -12,10 +12,11 @@ from . import dates, words
 from .assigning import Assignment, Span, overlaps, within
 from .chunks import opens_sentence
 from .converting import converted, number
-from .finishing import created, head_of, prefixed, turned, whole_path
+from .days import days_of, month_of
+from .finishing import created, finish, head_of
 from .free_text import about, free_text
 from .hints import Hint, alternatives, hint
-from .lists import divided, listed, rest_of
+from .lists import divided, listed, rest_of, tagged
 from .making import MISSING
 from .members import member, mentions, yes_or_no
 from .merging import Schema
@@ -59,7 +60,8 @@ class Filler:
     @property
     def today(self) -> date | None:
         if self._today is MISSING:
-            self._today = dates.reference([*self.context, self.ask.text])
+            texts = [*self.context, self.ask.text]
+            self._today = dates.today_of(texts) or dates.reference(texts) or dates.year_of(texts)
         return cast("date | None", self._today)
 
     @property
@@ -69,7 +71,11 @@ class Filler:
         return self._topic
 
     def converted(self, one: Hint, value: Value) -> Any:
-        return converted(one, value, self.ask, self.today, self.tool_stems)
+        today = self.today
+        if value.kind == "date" and value.text.lower().endswith(("day after", "next day", "following day")):
+            # Counted from the day that was told last.
+            today = dates.reference([self.ask.text, *self.context]) or today
+        return converted(one, value, self.ask, today, self.tool_stems)
 
     def hints(self, schema: Schema, where: str) -> list[Hint]:
         """The hints of an object's properties, worked out once for each schema."""
@@ -79,7 +85,16 @@ class Filler:
             # A schema that is none.
             return []
 
-    def fill(self, schema: Schema, text: Text, where: str = "", depth: int = 0, *, all_texts: bool = True) -> Schema:
+    def fill(
+        self,
+        schema: Schema,
+        text: Text,
+        where: str = "",
+        depth: int = 0,
+        *,
+        all_texts: bool = True,
+        others: frozenset[str] = frozenset(),
+    ) -> Schema:
         hints = self.hints(schema, where)
         filled: Schema = {}
         wanted: list[Hint] = []
@@ -88,40 +103,36 @@ class Filler:
         for one in hints:
             if one.name in filled:
                 continue
-            value = self._direct(one, text, f"{where}/{one.name}", depth)
+            value = self._direct(one, text, f"{where}/{one.name}", depth, hints)
             if value is not MISSING:
                 filled[one.name] = value
+            elif "month" in one.stems and (month := month_of(one, text)) is not None:
+                filled[one.name] = month
             elif one.types.isdisjoint({"array", "object", "boolean"}) and not alternatives(one.schema):
                 wanted.append(one)
         head = self.head if text is self.ask and self.head < len(text.text) else 1 << 30
-        choice = Assignment(hints, wanted, text, self.converted, filled, named, self.tool_stems, head, self.described)
+        choice = Assignment(
+            hints, wanted, text, self.converted, filled, named, self.tool_stems, head, self.described, others
+        )
         choice.owner_and_name(self.context)
         if all_texts and len(self.context) > 1 and ONE_OF.search(text.text) is not None:
             choice.assign(21)
             self.memory.look_up(choice.missing(), filled)
         if all_texts:
-            self._created(choice.missing(), text, filled)
+            created(choice.missing(), text, self.context, self.converted, filled)
         choice.assign(17)
         choice.assign(9, counting=True)
         choice.one_day()
         if all_texts:
             self.memory.look_up(choice.missing(), filled)
             self._objects(hints, text, where, depth, filled, choice.taken)
-            self._finish(hints, text, filled)
+            finish(hints, text.text, self.head, self.context, filled)
         self._free(wanted, text, filled, [*choice.taken, *named])
         choice.assign(1)
         choice.only_number()
         choice.only_name()
         self._lists(hints, text, where, depth, filled, choice.taken, all_texts=all_texts)
         return filled
-
-    def _created(self, missing: list[Hint], text: Text, filled: Schema) -> None:
-        """The id of what was just made goes before a bare number: "season 2 episode 5, then publish it"."""
-        for one in missing:
-            if one.identifies and "string" in one.types and len(self.context) > 1 and created(self.context[1]):
-                ids = [value for value in read_text(self.context[1]).by_kind.get("id", ()) if not value.text.isdigit()]
-                if len(ids) == 1 and "id" not in text.by_kind and (made := self.converted(one, ids[0])) is not MISSING:
-                    filled[one.name] = made
 
     def _objects(
         self, hints: list[Hint], text: Text, where: str, depth: int, filled: Schema, taken: list[Span]
@@ -133,10 +144,13 @@ class Filler:
         if len(left) != 1 or len(open_ones) != 1 or depth >= _DEEPEST:
             return
         one = open_ones[0]
-        inner = self.fill(one.schema, text, f"{where}/{one.name}", depth + 1, all_texts=False)
+        others = frozenset[str]().union(*(other.own for other in hints if other is not one))
+        inner = self.fill(one.schema, text, f"{where}/{one.name}", depth + 1, all_texts=False, others=others)
         if any(isinstance(value, (int, float)) and value == left[0].number for value in inner.values()):
             needed = [
-                other for other in self.hints(one.schema, f"{where}/{one.name}") if other.required and other.name not in inner
+                other
+                for other in self.hints(one.schema, f"{where}/{one.name}")
+                if other.required and other.name not in inner
             ]
             for other in needed:
                 for told in self.context:
@@ -145,16 +159,6 @@ class Filler:
                         inner[other.name] = found
                         break
             filled[one.name] = inner
-
-    def _finish(self, hints: list[Hint], text: Text, filled: Schema) -> None:
-        """What the texts before change in what is found."""
-        merged = self.head < len(text.text)
-        for one in hints:
-            value = filled.get(one.name)
-            if isinstance(value, str) and "string" in one.types:
-                value = whole_path(one, value, self.context)
-                filled[one.name] = prefixed(value, text.text, self.context) if merged and one.identifies else value
-        turned(hints, filled, text.text[: self.head])
 
     def _members(self, hints: list[Hint], text: Text, filled: Schema, named: list[Span]) -> None:
         """Enums: the plainest mentions first, so that two properties with the same options share none."""
@@ -177,7 +181,7 @@ class Filler:
             if score > 10 and 0 <= place < len(text.tokens) and isinstance(option, str):
                 named.append(text.tokens[place][1:])
 
-    def _direct(self, one: Hint, text: Text, where: str, depth: int) -> Any:
+    def _direct(self, one: Hint, text: Text, where: str, depth: int, hints: list[Hint]) -> Any:
         """What needs no choice among values: constants, enums, booleans, objects, and what stands as `key: value`."""
         schema = one.schema
         if "const" in schema:
@@ -190,7 +194,8 @@ class Filler:
         if "object" in one.types:
             if depth >= _DEEPEST:
                 return MISSING
-            inner = self.fill(schema, text, where, depth + 1, all_texts=one.required)
+            others = frozenset[str]().union(*(other.own for other in hints if other is not one))
+            inner = self.fill(schema, text, where, depth + 1, all_texts=one.required, others=others)
             if not inner or one.required or self._named(one, text):
                 return inner or MISSING
             # An optional one is meant where two of its properties are, and not only by names.
@@ -198,7 +203,11 @@ class Filler:
         if "array" not in one.types and text.pairs:
             for pair in text.pairs:
                 if one.stems == pair.stems or (one.own and one.own <= pair.stems):
-                    value = self.converted(one, Value("pair", pair.text, pair.start, pair.end))
+                    said = pair.text
+                    if one.own < pair.stems and said.split(" ", 1)[0].lower() in words.STARTERS:
+                        # "breakfast show: stick the interview in": what is to be done is no show.
+                        said = text.text[: pair.start].rstrip(" :=").rsplit("\n", 1)[-1].strip()
+                    value = self.converted(one, Value("pair", said, pair.start, pair.end))
                     if value is not MISSING:
                         return value
         return MISSING
@@ -218,7 +227,7 @@ class Filler:
         return self.memory.option(one, options)
 
     def _boolean(self, one: Hint, text: Text) -> Any:
-        told = yes_or_no(one, text, self.tool_stems)
+        told = yes_or_no(one, text, self.tool_stems, self.described)
         if told is not None:
             return told
         if one.required and "default" not in one.schema:
@@ -272,6 +281,8 @@ class Filler:
         items = plain(self.reader, cast("Schema", one.schema.get("items") or {}))
         options = alternatives(items)
         if options:
+            if days := days_of(options, text):
+                return days
             named = [(found[0][0], option) for option in options if (found := mentions(option, text))]
             return [option for _, option in sorted(named, key=lambda row: row[0])]
         kinds = items.get("type")
@@ -288,6 +299,12 @@ class Filler:
             if inner.kinds[kind] < 17 or kind not in _SEVERAL:
                 continue
             group = text.by_kind.get("name" if kind == "place" else kind, [])
+            if kind == "email":
+                # Who gets a copy is told by "cc".
+                copied = [value for value in group if value.before[:1] in (("cc",), ("bcc",))]
+                group = copied if one.own & {"cc", "bcc"} else [value for value in group if value not in copied]
+                if not group:
+                    return []
             values = [
                 value
                 for value in group
@@ -298,9 +315,11 @@ class Filler:
         quoted = text.by_kind.get("quoted", [])
         if len(quoted) > 1:
             return [value.text for value in quoted]
-        if not one.required and not self._named(one, text):
-            return []
-        return listed(text, one, taken, self.tool_stems)
+        if named := tagged(text, one):
+            return named
+        found = listed(text, one, taken, self.tool_stems)
+        # Three things in a row are meant as a list, though nothing names it.
+        return found if one.required or len(found) > 2 or self._named(one, text) else []
 
     def _records(self, items: Schema, text: Text, where: str, depth: int) -> list[Any]:
         """An object for each part of the text that fills one."""

@@ -16,6 +16,10 @@ _THAT: Final = re.compile(
     r"(?i)\b(?:tell|text|message|let|write|note|remind|email|mail|ping|post|log|record|say|announce|inform|warn|know)\b"
     r"[^.!?\n]{0,80}?\b(?:know\s+that|that|know)\s+(?P<rest>[^\n]{3,})"
 )
+_TELL: Final = re.compile(
+    r"(?:^|[,.;:]\s|(?i:\bplease|pls|can you|could you|\band|then)\s)(?i:tell|text|message|ping|let)\s"
+    r"(?:[A-Z][\w'-]*(?:\s[A-Z][\w'-]*)?|him|her|them|everyone|[@#][\w-]+|(?:the\s)?team)\s(?:know\s)?(?:that\s)?(?P<rest>[^\n]{3,})"
+)
 _REMIND: Final = re.compile(
     r"(?i)\b(?:remind|erinner\w*)\s+(?:me|us|\w+)\b[^.!?\n]{0,40}?\s(?:to|about|of)\s+(?P<rest>[^\n]{3,})"
 )
@@ -26,6 +30,11 @@ def free_text(one: Hint, text: Text, taken: list[tuple[int, int]]) -> str:
     """The words of `text` that a free property takes, without those that other properties have at their end."""
     if "topic" in one.kinds:
         return _without(topic(text.text), text, taken)
+    told = _TELL.search(text.text)
+    if told is not None and not told["rest"].lower().startswith(
+        ("to ", "about ", "if ", "how ", "what ", "when ", "where ")
+    ):
+        return told["rest"].strip().rstrip(".!").strip()
     for pattern in (_THAT, _REMIND):
         match = pattern.search(text.text)
         if match is not None:

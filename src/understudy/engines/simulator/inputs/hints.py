@@ -229,10 +229,12 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
         side = "from"
     elif not _TO.isdisjoint(parts):
         side = "to"
-    if schema.get("pattern") == "^[A-Z]{3}$" and "iata" not in described and not _AIRPORTS.intersection(stems):
+    if (schema.get("pattern") == "^[A-Z]{3}$" and "iata" not in described and not _AIRPORTS.intersection(stems)) or (
+        "4217" in described and not numeric
+    ):
         kinds |= {"currency": 30, "money": 22}
-    elif "4217" in described and not numeric:
-        kinds |= {"currency": 30, "money": 22}
+    elif ("639" in described or "language code" in described) and not numeric:
+        kinds |= {"language": 34}
     elif side is not None and kinds.keys() >= _UNKNOWN.keys():
         kinds |= {"currency": 19, "money": 17}
     bound = "min" if not _LOWEST.isdisjoint(parts) else "max" if not _HIGHEST.isdisjoint(parts) else None

@@ -15,6 +15,10 @@ _AND: Final = re.compile(r"\s*,\s*(?:and|or)\s+|\s*,\s*|\s+(?:and|&|or|und|et|y)
 _GAP: Final = re.compile(
     r"(?i)\s*(?:,\s*(?:and|or)\s|,|(?:and|or|&|und|et|y|plus|o|oder)\s)\s*(?:(?:some|the|a|an|my|\d+|two|three|four|five|six)\s)*\s*"
 )
+_TAGS: Final = frozenset({"label", "tag", "keyword"})
+_TAGGED: Final = re.compile(
+    r"(?i)\b(?:label|tag)(?:led|ed|ged)?\s(?:it|this|them)?\s?(?:as\s|with\s)?(?P<rest>[^.;!?\n]+?)(?=\s(?:and|then|please|for|in)\s\w+\s|[.;!?\n]|$)"
+)
 _ARTICLE: Final = re.compile(r"(?i)^(?:some|the|a|an|my)\s+")
 _PARTS: Final = (
     "object",
@@ -32,6 +36,12 @@ _PARTS: Final = (
 )
 _FILLING: Final = frozenset("oh ok then also please".split())
 _REST: Final = re.compile(r"[$€£¥₹]?-?\d[\d,.]*%?|\b(?:is|are|was|costs?|for|at|of|and|x|the|a|an|some)\b|[:()=•*-]")
+
+
+def tagged(text: Text, one: Hint) -> list[str]:
+    """What stands after "label it" or "tagged with" for a list of labels or tags."""
+    match = _TAGGED.search(text.text) if one.own & _TAGS else None
+    return [] if match is None else [part.strip("\"'#. ") for part in _AND.split(match["rest"]) if part.strip("\"'#. ")]
 
 
 def listed(text: Text, one: Hint, taken: list[tuple[int, int]], tool_stems: frozenset[str]) -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from functools import lru_cache
 from typing import Any, Final
 
 from . import words
 from .currencies import currency
+from .foreign import ENGLISH
 from .hints import Hint
 from .values import Text
 
@@ -27,6 +29,14 @@ def member(one: Hint, options: list[Any], text: Text) -> tuple[Any, float, int]:
     """The option that the text names for this property, how plainly (0: none is), and at which word."""
     best: tuple[Any, float, int] = (None, 0.0, -1)
     for option in options:
+        if isinstance(option, str) and option[:1].isdigit():
+            for value in text.by_kind.get("ordinal", ()):
+                if (
+                    option in (str(int(value.number or 0)), value.text.lower())
+                    and value.after[:1]
+                    and value.after[0] in one.own
+                ):
+                    best = max(best, (option, 14.0, bisect_left(text.starts, value.start)), key=lambda row: row[1])
         for place, score in mentions(option, text):
             score += _standing(one, text, place)
             if score > best[1]:
@@ -61,9 +71,7 @@ def mentions(option: Any, text: Text) -> list[tuple[int, float]]:
     if not isinstance(option, str) or not option:
         if isinstance(option, (int, float)) and not isinstance(option, bool):
             numbers = (*text.by_kind.get("number", ()), *text.by_kind.get("ordinal", ()))
-            return [
-                (bisect_left(text.starts, value.start), 10.0) for value in numbers if value.number == option
-            ][:8]
+            return [(bisect_left(text.starts, value.start), 10.0) for value in numbers if value.number == option][:8]
         return []
     if option in words.CURRENCY_CODES:
         for kind in ("money", "currency"):
@@ -94,6 +102,8 @@ def mentions(option: Any, text: Text) -> list[tuple[int, float]]:
                 found.append((index, 13 + len(option) / 100))
             elif stems[index] == parts[0] and len(option) > 2:
                 found.append((index, 11 + len(option) / 100))
+            elif ENGLISH.get(written) in (lower, parts[0]):
+                found.append((index, 8))
             elif len(token) > 2 and (
                 words.LANGUAGES.get(written) == lower
                 or (unit is not None and words.singular_unit(token) in (lower, unit))
@@ -176,26 +186,65 @@ _SWITCHED: Final = frozenset({"on", "enabl", "power", "activ", "state"})
 _VERBS: Final = frozenset(words.stem(word) for word in words.STARTERS)
 
 
+@lru_cache(maxsize=2048)
+def _content(description: str) -> frozenset[str]:
+    stems = {words.stem(word) for word in re.findall(r"[a-z]{4,}", description)}
+    return frozenset(stems - _VERBS - _CUES - words.PREPOSITIONS - words.ARTICLES - _EMPTY - words.GENERAL_STEMS)
+
+
+def _described(description: str, excluded: frozenset[str], text: Text) -> list[int]:
+    """Where a text says what the short description of a property says: "a rush" for "rush processing"."""
+    content = _content(description)
+    if not content or len(content) > 4:
+        return []
+    told = content - excluded
+    return [index for index, stem in enumerate(text.stems) if stem in told]
+
+
 def _alike(stem: str, mine: str) -> bool:
     """Whether one word begins as the other: "invites" and "invitation", "anonymously" and "anonymous"."""
     least = min(len(stem), len(mine))
     return (least > 3 and stem.startswith(mine)) or (least > 4 and mine.startswith(stem))
 
 
+_WITHOUT: Final = frozenset(words.stem(word) for word in "exclude skip no without omit hide ignore disable".split())
+_LEAVING: Final = frozenset(
+    "leave left leaving ignore ignoring hide drop omit omitted excluding excluded minus".split()
+)
+_EMPTY: Final = frozenset(
+    words.stem(word)
+    for word in """true false whether default when then them that this instead only also being been have must should
+    would could same other optional value given person user people thing""".split()
+)
 _OUT: Final = frozenset({"off", "out", "disabl", "deactivat"})
 
 
-def yes_or_no(one: Hint, text: Text, tool_stems: frozenset[str] = frozenset()) -> bool | None:
+def yes_or_no(
+    one: Hint, text: Text, tool_stems: frozenset[str] = frozenset(), described: frozenset[str] = frozenset()
+) -> bool | None:
     """What a text says of a boolean property; None where it says nothing.
 
     What the tool is called (`tool_stems`) and what it does say nothing of the property: "run" of `run_in_background`.
     """
+    first = words.stem(words.name_words(one.name)[0]) if words.name_words(one.name) else ""
+    if first in _WITHOUT:
+        # "numbers left out" sets `exclude_numbers`.
+        rest = one.stems - {first}
+        for index, stem in enumerate(text.stems):
+            if stem in rest:
+                near = {token.lower() for token, _, _ in text.tokens[max(0, index - _REACH) : index + 4]}
+                if near & (words.NEGATIONS | _LEAVING):
+                    return True
     own = one.own - _CUES or one.own
     own = own - tool_stems - _VERBS or own - tool_stems or own
+    heads = {mine[:4] for mine in own}
     hits: list[int] = []
     for index, stem in enumerate(text.stems):
-        if stem in own or any(_alike(stem, mine) for mine in own):
+        if stem in own or ENGLISH.get(stem) in own or (stem[:4] in heads and any(_alike(stem, mine) for mine in own)):
             hits.append(index)
+    if not hits:
+        hits = _described(one.description, described | tool_stems | one.stems, text)
+        own = frozenset[str]()
     told = {text.stems[index] for index in hits}
     if not hits and own <= _SWITCHED and not text.stem_set.isdisjoint(_OUT):
         return False

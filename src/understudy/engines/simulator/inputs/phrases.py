@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .values import Text
 
 _CALLED: Final = re.compile(
-    r"(?i:\b(?:named|called|titled|entitled|labell?ed|(?:with\s)?(?:the\s)?(?:title|name|subject|heading|label)"
+    r"(?i:\b(?:named|called|titled|entitled|labell?ed|(?:with\s)?(?:the\s)?(?:title|name|subject|heading|label(?!\s(?:it|this|them|as)\b))"
     r"(?:\s(?:is|of|line))?:?)\s+)"
 )
 _SAYING: Final = re.compile(
@@ -23,10 +23,22 @@ _SAYING: Final = re.compile(
     r"(?:ing)?\s(?:him|her|them|me|us|everyone|(?:the\s)?[#@]?[\w-]+)(?:\sknow)?(?:\sthat|\sto)\b|telling\s\w+)\s?:?(?:\sthat\b)?)\s*"
 )
 _SENTENCE_END: Final = re.compile(r"[.!?;](?=\s|$)|\n")
+_CLAUSE_END: Final = re.compile(r"[.!?;,](?=\s|$)|\n")
+_DUE_PART: Final = re.compile(r"(?i),\s(?:due|by|until|high|low|urgent|medium)\b")
+_DUE: Final = re.compile(r"(?i)\s(?:by|before|until|due|tomorrow|today|next)\b")
 _COLON: Final = re.compile(r"(?<=[\w)]):\s+(?=\S)")
 _STATEMENT: Final = re.compile(r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE|ALTER|DROP)\s[^\n]+")
 _RUN: Final = re.compile(
     r"(?i)\b(?:run|execute|command)(?:\s+(?:the|this|command|shell|query|following|in|it))*\s*:?\s+([^\n`\"]+)$"
+)
+_AFTER_COMMAND: Final = re.compile(
+    r"(?i),?\s(?:in the (?:background|foreground)|with (?:a|the) (?:timeout|limit)|please|pls|for me|"
+    r"and (?:tell|show|wait|give|let)\b|"
+    r"then (?:tell|show|give)\b|thanks?\b)"
+)
+_THAT_ISSUE: Final = re.compile(
+    r"(?i)\b(?:task|todo|to-do|reminder|ticket)\s(?:for\s\w+\s)?to\s+(?=\S)|"
+    r"\b(?:issue|bug|ticket|task|report|story|card|incident)\b[^.:,!?\n]{0,40}?\s(?:that|about|because|where)\s+(?=\S)"
 )
 _ENDS_NAME: Final = frozenset({"with", "for", "in", "on", "at", "and", "due", "to", "from"})
 
@@ -42,7 +54,10 @@ def statements(text: Text) -> list[Value]:
 def tails(text: Text) -> list[Value]:
     """What follows "run" and its like to the end of the text."""
     match = _RUN.search(text.text)
-    return [] if match is None else [Value("tail", match[1].strip().rstrip("."), match.start(1), match.end(1))]
+    if match is None:
+        return []
+    rest = _AFTER_COMMAND.split(match[1], maxsplit=1)[0].rstrip(" ,.")
+    return [Value("tail", rest, match.start(1), match.start(1) + len(rest))] if rest else []
 
 
 def sayings(text: Text) -> list[Value]:
@@ -60,10 +75,21 @@ def sayings(text: Text) -> list[Value]:
 def headlines(text: Text) -> list[Value]:
     """The first sentence after a colon: what a thing that is made is about."""
     match = _COLON.search(text.text)
-    if match is None or _quoted_at(text, match.end()) is not None:
+    if match is None:
+        match = _THAT_ISSUE.search(text.text)
+        if match is None:
+            return []
+        end = _CLAUSE_END.search(text.text, match.end())
+        if match[0].rstrip().lower().endswith(" to"):
+            end = _DUE.search(text.text, match.end(), len(text.text) if end is None else end.start()) or end
+        stop = len(text.text) if end is None else end.start()
+        return [Value("headline", text.text[match.end() : stop].strip(), match.end(), stop)]
+    if _quoted_at(text, match.end()) is not None:
         return []
     end = _SENTENCE_END.search(text.text, match.end())
     stop = len(text.text) if end is None else end.start()
+    due = _DUE_PART.search(text.text, match.end(), stop)
+    stop = stop if due is None else due.start()
     piece = text.text[match.end() : stop].strip()
     return [Value("headline", piece, match.end(), stop)] if piece.count(" ") > 1 else []
 
@@ -132,6 +158,9 @@ def following(text: Text, stems: frozenset[str]) -> Value | None:
         for value in text.values:
             if value.kind in ("quoted", "code") and value.start == start - 1:
                 return Value("marked", value.text, value.start, value.end, (stem,))
+            if value.start == start and value.kind == "name" and (numbered := _NUMBER.match(text.text, value.end)):
+                # "subject Invoice 44"
+                return Value("marked", value.text + numbered[0], start, numbered.end(), (stem,))
             if value.start == start and (value.kind == "name" or (value.kind == "id" and value.text[0] != "#")):
                 return Value("marked", value.text, value.start, value.end, (stem,))
         match = _WORD.match(text.text, start)
@@ -147,4 +176,5 @@ def following(text: Text, stems: frozenset[str]) -> Value | None:
     return None
 
 
+_NUMBER: Final = re.compile(r" \d+\b(?![:.]\d)")
 _WORD: Final = re.compile(r"[^\s,;:!?\"'”`)]+")

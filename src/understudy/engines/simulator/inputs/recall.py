@@ -22,7 +22,8 @@ _MARKER: Final = re.compile(r"^(?:\d{1,2}[.)]|[-*•])\s+")
 _NUMBERED: Final = re.compile(r"(?i)(?:\b(?:option|number|no\.?|nr\.?|choice)\s|#)(\d)\b")
 _PLACES: Final = {
     "primero": 0, "primera": 0, "segundo": 1, "segunda": 1, "última": -1, "último": -1, "erste": 0, "ersten": 0,
-    "zweite": 1, "zweiten": 1, "letzte": -1, "letzten": -1, "première": 0, "premier": 0, "deuxième": 1, "dernier": -1, "first": 0, "1st": 0, "top": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "last": -1,
+    "zweite": 1, "zweiten": 1, "letzte": -1, "letzten": -1, "première": 0, "premier": 0, "deuxième": 1, "dernier": -1,
+    "first": 0, "1st": 0, "top": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "last": -1,
 }  # fmt: skip
 _LEAST: Final = frozenset(
     "cheapest lowest least smallest earliest soonest nearest closest shortest fastest oldest".split()
@@ -170,7 +171,11 @@ def _pointed(records: tuple[Record, ...], ask: str) -> tuple[list[Record], bool]
                 known.reverse()
             return [records[place] for place in known], True
     for word, index in _PLACES.items():
-        if word in said and (text.text.lower().find(word + " one") >= 0 or not any(share)) and -1 <= index < len(records):
+        if (
+            word in said
+            and (text.text.lower().find(word + " one") >= 0 or not any(share))
+            and -1 <= index < len(records)
+        ):
             chosen = records[index]
             return [chosen, *(record for record in records if record is not chosen)], True
     numbered = _NUMBERED.search(ask)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from . import words
@@ -16,11 +17,14 @@ CLEAR: Final = 28
 """An optional property is filled from this score on: its kind is right, or its own words stand beside the value."""
 NUMERIC: Final = frozenset({"number", "percent", "money"})
 _AT_MOST: Final = re.compile(
-    r"(?:\b(?:no|not) (?:mor|more|abov|over|longer|later|higher|bigger)(?: than)?|\bat (?:the )?most|\bup to|\bunder|\bbelow|"
-    r"\b(?:less|fewer|cheaper|lower|shorter|smaller|younger|earlier) than|\bmax|\bmaximum(?: of)?|\bwithin|\buntil|\btop)$"
+    r"(?:\b(?:no|not) (?:mor|more|abov|over|longer|later|higher|bigger)(?: than)?|"
+    r"\bat (?:the )?most|\bup to|\bunder|\bbelow|"
+    r"\b(?:less|fewer|cheaper|lower|shorter|smaller|younger|earlier) than|\bmax|"
+    r"\bmaximum(?: of)?|\bwithin|\buntil|\btop)$"
 )
 _AT_LEAST: Final = re.compile(
-    r"(?:\bat (?:the )?(?:least|last)|\b(?:no|not) (?:less|fewer|under|below)(?: than)?|\bover|\babov|\babove|\bstart(?:ing)? (?:at|from)|"
+    r"(?:\bat (?:the )?(?:least|last)|\b(?:no|not) (?:less|fewer|under|below)(?: than)?|"
+    r"\bover|\babov|\babove|\bstart(?:ing)? (?:at|from)|"
     r"\b(?:mor|more|bigger|higher|longer|older|larger) than|\bmin|\bminimum(?: of)?|\bfrom)$"
 )
 _OR_LESS: Final = re.compile(r"(?:\S+ )?(?:or (?:less|fewer|under|below|cheaper)|max|maximum|top|at most)\b")
@@ -30,10 +34,15 @@ _LABELS: Final = frozenset(words.stem(word) for word in "number no id nr ref ref
 
 
 _QUANTITIES: Final = frozenset(words.stem(word) for word in "copies count quantity qty amount times units".split())
+_PEOPLE: Final = frozenset(
+    words.stem(word) for word in "people guests party persons passengers adults travellers travelers seats size".split()
+)
+_TOLD: Final = frozenset(words.stem(word) for word in "tell text message ask ping remind inform notify warn".split())
 _NUMBERED: Final = frozenset(
     words.stem(word)
     for word in """order invoice ticket booking reservation account customer policy tracking claim parcel shipment
-    member patient employee contract case quote serial product flight batch lot room table hive project""".split()
+    member patient employee contract case quote serial product flight batch lot room table hive project
+    animal pet vehicle document asset device station machine site bin aisle shelf""".split()
 )
 _ASKING: Final = frozenset(words.stem(word) for word in "what what's how when where which who is are does do".split())
 _TELLING: Final = frozenset("of is are to as from named called".split())
@@ -56,25 +65,35 @@ def scored(
         found.append((_marked(one, word, text), word))
     # A language is no currency: "japanese yen".
     by_name = one.kinds.get("language", 0) >= 30 and "language" in text.by_kind
+    recipient = one.kinds.get("email", 0) >= 22 and not numeric
+    counts, titled = not one.own.isdisjoint(_QUANTITIES), "titl" in one.own
+    denied = text.denied
     foreign = one.kinds.get("currency", 0) >= 22
     looked = (_NUMBERS_ONLY | one.kinds) if only_numbers else one.looked
     if numeric and one.own:
-        for value in text.by_kind.get("ordinal", ()):
-            # "the second floor"
-            if value.after[:1] and value.after[0] in one.own:
-                found.append((32.0, value))
+        # "the second floor"
+        ordinals = text.by_kind.get("ordinal", ())
+        found += [(32.0, value) for value in ordinals if value.after[:1] and value.after[0] in one.own]
     for kind, values in text.by_kind.items():
         if kind not in looked or (foreign and kind in ("language", "upper", "name")):
             continue
         for value in values:
             score = _numeric(one, value) if numeric and kind in NUMERIC else float(looked[kind])
-            if kind == "number" and one.own & _QUANTITIES and not tool_stems.isdisjoint(value.after[:2]):
+            if kind == "number" and counts and not tool_stems.isdisjoint(value.after[:2]):
                 # "4 A6 labels" of a tool that prints labels
                 score = max(score, 30)
             if kind == "number" and not numeric and value.unit is None and len(value.text) > 4:
                 score = max(score, 17.5)
             score += _beside(one, value) + _cued(one, value, text)
-            if value.start in text.denied:
+            if recipient and kind in NUMERIC:
+                continue
+            if recipient and kind == "name" and value.before[:1] and value.before[0] in _TOLD:
+                score += 16
+            if titled and kind in ("phrase", "object"):
+                # A title says what is made, which stands before where and with whom.
+                pointed = text.text[max(0, value.start - 5) : value.start].lower().endswith(("this ", "that "))
+                score += -8 if pointed else 4 if kind == "object" else -4
+            if value.start in denied:
                 score -= 30
             if kind in ("phrase", "object", "name", "upper"):
                 score += _worded(one, value, text, tool_stems, described)
@@ -124,6 +143,8 @@ def _numeric(one: Hint, value: Value) -> float:
         score -= 6
     if "money" in one.kinds and not value.after:
         score += 6
+    if value.after[:2] == ("of", "us") and one.own & _PEOPLE:
+        score += 20
     if value.text.lower() == "one":
         score -= 4
     if value.after and value.after[0] in one.own:
@@ -182,7 +203,10 @@ def _cued(one: Hint, value: Value, text: Text) -> float:
         amount = value.kind in ("currency", "money") or (
             one.kinds.get("currency", 0) >= 22 and value.kind in ("phrase", "object") and _counted(value, text)
         )
-        if amount and before in ("in", "into", "to", "as"):
+        if amount and before == "many":
+            # "how many francs do I get for one pound"
+            score += 24 if one.side == "to" else -24
+        elif amount and before in ("in", "into", "to", "as"):
             score += 24 if one.side == "to" else -20
         elif amount:
             score += 12 if one.side == "from" else -12
@@ -198,11 +222,14 @@ def _cued(one: Hint, value: Value, text: Text) -> float:
     return score
 
 
-def _worded(
-    one: Hint, value: Value, text: Text, tool_stems: frozenset[str], described: frozenset[str]
-) -> float:
+@lru_cache(maxsize=4096)
+def _stems_in(text: str) -> tuple[str, ...]:
+    return tuple(words.stem(word) for word in words.name_words(text))
+
+
+def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str], described: frozenset[str]) -> float:
     """What the words of a phrase or a name say: the property's own word in it, or only what the tool is called."""
-    stems = [words.stem(word) for word in words.name_words(value.text)]
+    stems = _stems_in(value.text)
     score = 0.0
     inner = one.own.intersection(stems)
     if stems and words.GENERAL_STEMS.issuperset(stems):
@@ -219,7 +246,7 @@ def _worded(
         score -= 9
     if value.kind == "phrase" and words.singular_unit(value.text) in words.MEASURES:
         score -= 8
-    if value.text.istitle() and " " in value.text:
+    if value.text.istitle() and " " in value.text and "place" not in one.kinds:
         score += 4
     if value.kind in ("name", "upper") and opens_sentence(text, value):
         score -= 14
@@ -254,7 +281,7 @@ def _identifying(one: Hint, value: Value, score: float) -> float:
         if labelled:
             return max(score, 30)
         digits = sum(char.isdigit() for char in value.text)
-        if "phone" in one.kinds and digits < 5:
+        if one.kinds.get("phone", 0) >= 30 and digits < 5:
             return 0
         counts = bool(value.after) and value.unit is not None and value.unit not in words.PREPOSITIONS
         if digits >= 3 and not (counts and value.unit in words.MEASURES):

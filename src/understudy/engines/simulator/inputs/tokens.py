@@ -42,7 +42,7 @@ TOKEN: Final = re.compile(
             rf"\b(?:today|tonight|tomorrow|yesterday|(?:(?:next|this|last|coming)\s)?{_DAY}|"
             r"(?:the\s)?day\s(?:after\stomorrow|before\syesterday)|(?:next|this|last)\s(?:week(?:end)?|month|year|quarter)|"
             rf"in\s(?:\d{{1,3}}|an?|{_FEW})\s(?:days?|weeks?|months?)|the\s\d{{1,2}}(?:st|nd|rd|th)(?=\s(?:at|from|for|until|to|and)\b|"
-            rf"\W*$|[,.?!\n])|{_OTHER_DAYS})\b)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b(?=[\s,.?!]|$))",
+            rf"\W*$|[,.?!\n])|(?:the\s)?(?:(?:next|following)\sday|day\safter)(?!\x20\w)|{_OTHER_DAYS})\b)|\b(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b(?=[\s,.?!]|$))",
             rf"(?P<time>(?i:\b(?:half|quarter)\s(?:past|to)\s(?:\d{{1,2}}|{_FEW}|eleven|twelve)(?:\s?[ap]\.?m\b)?|"
             rf"\b(?:\d{{1,2}}|{_FEW}|eleven|twelve)\s(?:o['’]clock(?:\s(?:in\sthe\s\w+))?|in\sthe\s(?:morning|afternoon|evening)|"
             r"at\snight)\b|\b\d{1,2}(?::\d\d)?\s?[ap]\.?m\b\.?|\b(?:noon|midnight)\b|\b\d{1,2}h\d\d\b)|\b\d{1,2}:\d\d(?::\d\d)?\b)",
@@ -50,7 +50,7 @@ TOKEN: Final = re.compile(
             r"Square|Close|Court|Boulevard|Blvd|Place|Terrace|Crescent|Gardens|Hill|Park|Quay|Mews|Walk|Alley)\b)",
             r"(?P<code_number>\b[A-Z]{2}\d{2}(?:\s[A-Z0-9]{4}){2,7}(?:\s[A-Z0-9]{1,3})?\b|\b[A-Z]{1,3}-[A-Z]{1,2}\s\d{1,4}\b|"
             r"\b[A-Z]{1,2}\d{1,2}[A-Z]?\s\d[A-Z]{2}\b|\b(?:[A-Z]{2,5}/)(?:\d+/)*\d+\b|\b\d{2,4}-[A-Z]{1,4}-\d+\b)",
-            r"(?P<dice>\b\d{1,3}[dDwW]\d{1,3}\b(?!-))",
+            r"(?P<dice>\b\d{1,3}[dDwW]\d{1,3}\b(?:\s?[+-]\s?\d{1,3}\b)?)",
             r"(?P<ip>\b\d{1,3}(?:\.\d{1,3}){3}\b)",
             r"(?P<version>\bv\d+(?:\.\d+)*\b|\b\d+\.\d+\.\d+[\w.-]*)",
             r"(?P<domain>\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|ai|co|edu|gov|app|example|de|uk|fr|jp|info)\b(?![\w.-])"
@@ -63,9 +63,9 @@ TOKEN: Final = re.compile(
             r"0\d{2,4}[ -]\d{3,4}[ -]?\d{3,4})\b)",
             r"(?P<id>#\d+\b|\b\d{2,6}-\d{3,}\b|\b[A-Z][A-Z0-9]{0,9}[-_][A-Z0-9-]*\d[\w-]*|"
             r"\b(?!(?:day|week|month|page|top)-)[A-Za-z]{1,12}(?:[_-][A-Za-z0-9]{1,16}){0,3}[_-][A-Za-z0-9]*\d[\w-]*|"
-            r"\b[A-Z]{1,5}\d[A-Z0-9]+\b|\b[A-Z]{1,4}\d+\b|\b\d{1,4}[A-Z][A-Z0-9]*\d\w*\b|\b[A-Z]\d?[A-Z]{1,4}\d[A-Z0-9]*\b|"
+            r"\b[A-Z]{1,12}\d[A-Z0-9]+\b|\b[A-Z]{1,4}\d+\b|\b\d{1,4}[A-Z][A-Z0-9]*\d\w*\b|\b[A-Z]\d?[A-Z]{1,4}\d[A-Z0-9]*\b|"
             r"\b\d{1,3}[abcdeABCDE]\b|\b[a-z]{1,3}\d{1,5}\b|\b(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,40}\b)",
-            rf"(?P<span>(?i:\b(?:an?|{_FEW}|\d+)\s?(?:hours?|hrs?|h|minutes?|mins?|days?|weeks?)\s(?:and\s)?"
+            rf"(?P<span>(?i:\b(?:(?:a\s)?quarter|three\squarters|half)\s(?:of\s)?an\shour\b|\b(?:an?|{_FEW}|\d+)\s?(?:hours?|hrs?|h|minutes?|mins?|days?|weeks?)\s(?:and\s)?"
             r"(?:a\s(?:half|quarter)|\d{1,2}\s?(?:minutes?|mins?|m|seconds?|secs?|hours?)|thirty\sminutes)\b|\b\d{1,2}h\d\d\b))",
             r"(?P<expression>(?<![\w.-])\(?\d[\d.,]{0,15}\)?(?:\s?[+*/^×÷]\s?\(?\s?\d[\d.,]{0,15}\)?|\s-\s\(?\d[\d.]{0,15}\)?){1,20}(?![\w/]))",
             r"(?P<channel>(?<!\w)#[^\W\d][\w-]*)",
@@ -91,6 +91,8 @@ _DECIMAL: Final = re.compile(r"-?\d+,\d{1,2}")
 def span_of(text: str) -> tuple[float, str] | None:
     """How long "an hour and a half" is, in its first unit, and that unit."""
     parts = re.findall(r"\d+|[a-z]+", text.lower())
+    if parts[-2:] == ["an", "hour"]:
+        return {"half": 30, "three": 45}.get(parts[0], 15), "minute"
     amounts: list[tuple[float, str]] = []
     amount: float | None = None
     for part in parts:
@@ -155,3 +157,19 @@ def number_of(text: str) -> float | None:
             number *= factor
     # JSON has no larger whole numbers that every reader keeps.
     return number if abs(number) < 2**53 else None
+
+
+def dice(text: str, start: int, end: int) -> list[Value]:
+    """ "8d6" is eight dice of six sides."""
+    count, sides, *more = re.findall(r"\d+", text[start:end])
+    added = [
+        Value("number", number, end - len(number), end, (), ("modifi", "bonu", "bonus", "plu"), int(number))
+        for number in more
+    ]
+    middle = start + len(count)
+    return [
+        Value("number", count, start, middle, (), ("dice", "count", "die"), int(count)),
+        Value("number", sides, middle + 1, middle + 1 + len(sides), (), ("side", "face", "sid"), int(sides)),
+        *added,
+        Value("id", text[start:end], start, end),
+    ]

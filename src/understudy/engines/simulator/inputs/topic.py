@@ -14,7 +14,7 @@ _ASKING: Final = re.compile(
     r"(?i)^(?:(?:do\s)?(?:a\s)?(?:(?:quick|web|internet|online|google)\s)*(?:search|look|hunt)(?:ing)?"
     r"(?:\s(?:up|into|for|on|through|the|our|my|web|internet|online|docs?|documentation|knowledge\sbase|database|wiki))*"
     r"(?:\s(?:for|about|on))?|find(?:\sout)?(?:\sme)?(?:\s(?:about|information|info|articles?|papers?)\b)*"
-    r"(?:\s(?:on|about))?|google|query|fetch|get(?:\sme)?|show(?:\sme)?|give\sme|tell\sme(?:\sabout)?|research|"
+    r"(?:\s(?:on|about))?|google|query|fetch|play(?:\ssome|\sme)?|queue(?:\sup)?|listen\sto|put\son|get(?:\sme)?|show(?:\sme)?|give\sme|tell\sme(?:\sabout)?|research|"
     r"list|retrieve|explain|describe|check|what(?:'s|\sis|\sare|\swas|\swere)|who(?:'s|\sis|\sare)|"
     r"where(?:'s|\sis|\sare)|how\sdo\s(?:you|i|we)\ssay|how\s(?:do|can|to|does)(?:\s(?:i|we|you|one))?|"
     r"(?:have\s(?:you|we)\s)?got(?:\sany)?|are\sthere\sany|is\sthere(?:\san?|\sany)?|do\s(?:we|you)\shave(?:\sany)?)\s+"

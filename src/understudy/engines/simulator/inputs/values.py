@@ -9,7 +9,7 @@ from typing import Final
 
 from . import phrases, words
 from .chunks import chunks
-from .tokens import TOKEN, Pair, Value, number_of, span_of
+from .tokens import TOKEN, Pair, Value, dice, number_of, span_of
 
 MOST_READ: Final = 6_000
 """Characters of a text that are read: two thirds from its beginning, one from its end."""
@@ -28,7 +28,9 @@ _WORDED: Final = frozenset("time date number quoted code money percent".split())
 _SERVICE: Final = re.compile(r" \d{1,5}\b")
 _GLUED: Final = re.compile(r"[a-zA-Z°]{1,4}\b")
 _MONEY_WORD: Final = re.compile(r"\s(?:dollars?|bucks)\b")
-_DENIED: Final = re.compile(r"(?i)\b(?:not|instead of|rather than|no longer|and not|nicht|kein|statt)\s(?:the\s|on\s|at\s)?(?=\S)")
+_DENIED: Final = re.compile(
+    r"(?i)\b(?:not|instead of|rather than|no longer|and not|nicht|kein|statt)\s(?:the\s|on\s|at\s)?(?=\S)"
+)
 _SAME: Final = {"uuid": "id", "code_number": "id", "file": "path"}
 
 
@@ -152,7 +154,7 @@ class Text:
         elif kind in {"number", "percent", "money"}:
             found.append(self._counted(kind, start, end, number_of(text[start:end])))
         elif kind == "dice":
-            found += _dice(text, start, end)
+            found += dice(text, start, end)
         elif kind == "span":
             span = span_of(text[start:end])
             if span is not None:
@@ -308,17 +310,6 @@ class Text:
             if len(found) == 200:
                 break
         return found
-
-
-def _dice(text: str, start: int, end: int) -> list[Value]:
-    """ "8d6" is eight dice of six sides."""
-    count, sides = re.split(r"\D", text[start:end])
-    middle = start + len(count)
-    return [
-        Value("number", count, start, middle, (), ("dice", "count", "die"), int(count)),
-        Value("number", sides, middle + 1, end, (), ("side", "face", "sid"), int(sides)),
-        Value("id", text[start:end], start, end),
-    ]
 
 
 _remembered = lru_cache(maxsize=128)(Text)

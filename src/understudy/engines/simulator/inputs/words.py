@@ -26,6 +26,11 @@ NUMBER_WORDS: Final[dict[str, float]] = {
     "dozen": 12,
     "half": 0.5,
     "couple": 2,
+    **dict.fromkeys(("dos", "zwei", "deux", "dois"), 2),
+    **dict.fromkeys(("tres", "drei", "trois", "três"), 3),
+    **dict.fromkeys(("cuatro", "vier", "quatre", "quattro"), 4),
+    **dict.fromkeys(("cinco", "fünf", "cinq", "cinque"), 5),
+    **dict.fromkeys(("seis", "sechs", "sei"), 6),
 }
 
 TENS: Final = frozenset("twenty thirty forty fifty sixty seventy eighty ninety".split())
@@ -221,7 +226,8 @@ GENERAL: Final = frozenset(
 """Nouns that stand for a thing without saying which."""
 
 NEGATIONS: Final = frozenset(
-    """no not without don't dont never disable disabled off exclude skip omit avoid non doesn't isn't won't
+    """no not without don't dont hasn't hasnt haven't didn't didnt wasn't
+    weren't aren't doesnt isnt shouldn't never disable disabled off exclude skip omit avoid non doesn't isn't won't
     nobody none neither nor kein keine nicht ohne pas sans sin""".split()
 )
 
@@ -303,23 +309,3 @@ NATIONS: Final = frozenset(
     "chinese turkish brazilian czech".split()
 )
 """What stands before the name of a currency."""
-
-NATIONAL_CURRENCIES: Final[dict[str, str]] = {
-    "swiss franc": "CHF",
-    "canadian dollar": "CAD",
-    "australian dollar": "AUD",
-    "new zealand dollar": "NZD",
-    "singapore dollar": "SGD",
-    "hong kong dollar": "HKD",
-    "swedish": "SEK",
-    "norwegian": "NOK",
-    "danish": "DKK",
-    "zloty": "PLN",
-    "brazilian": "BRL",
-    "korean won": "KRW",
-    "turkish lira": "TRY",
-    "czech": "CZK",
-    "forint": "HUF",
-    "sterling": "GBP",
-}
-"""Currencies that two words name."""

@@ -1,0 +1,85 @@
+"""What goes wrong on the way to an upstream, and an upstream's own errors as they are passed on."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeGuard, cast
+
+import orjson
+
+from understudy.wire.errors import ApiError, error_body
+
+
+class BadGatewayError(ApiError):
+    """The upstream cannot be reached, broke off, or sent what is no answer of the API. [guess] The real service's
+    words for its own 502 were never recorded."""
+
+    status = 502
+    type = "api_error"
+    default_message = "Bad gateway"
+    retry = True
+
+
+class GatewayTimeoutError(ApiError):
+    """The upstream did not answer in time. The type is the documented one of a 504."""
+
+    status = 504
+    type = "timeout_error"
+    default_message = "Request timed out"
+    retry = True
+
+
+UNREACHABLE: Final = "The upstream cannot be reached."
+BROKE_OFF: Final = "The upstream's answer broke off."
+NO_ANSWER: Final = "The upstream's answer is not one of the Claude API."
+
+# The documented types (errors page) with their statuses, for errors that come in a 200.
+STATUS_OF_TYPE: Final = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "conflict_error": 409,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+
+_TYPE_OF_STATUS: Final = {status: kind for kind, status in STATUS_OF_TYPE.items()}
+
+
+def is_error(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a parsed body or event is the API's error envelope."""
+    if not isinstance(value, dict):
+        return False
+    body = cast("dict[str, Any]", value)
+    if body.get("type") != "error" or not isinstance(body.get("error"), dict):
+        return False
+    return isinstance(body["error"].get("type"), str)
+
+
+def error_answer(status: int, body: bytes, request_id: str, secret: str | None) -> tuple[bytes, str]:
+    """The body of an upstream's error for our client, and the error's type.
+
+    It is the upstream's own with our request id; an upstream that repeats the key it was given does not get it through.
+    What is no error of the API (a proxy's page) becomes one, without its text.
+    """
+    try:
+        parsed: object = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not is_error(parsed):
+        kind = _TYPE_OF_STATUS.get(status, "api_error" if status >= 500 else "invalid_request_error")
+        return orjson.dumps(error_body(kind, f"The upstream answered with status {status}.", request_id)), kind
+    return orjson.dumps(under_our_id(parsed, request_id, secret)), parsed["error"]["type"]
+
+
+def under_our_id(error: dict[str, Any], request_id: str, secret: str | None) -> dict[str, Any]:
+    """An upstream's error envelope with our request id, at its place where it has one."""
+    envelope: dict[str, Any] = {**error, "request_id": request_id}
+    if secret and secret in orjson.dumps(envelope).decode():
+        kind = envelope["error"]["type"]
+        return error_body(kind, "The upstream refused the request.", request_id)
+    return envelope

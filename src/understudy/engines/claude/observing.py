@@ -1,0 +1,72 @@
+"""What is read of an answer while it passes: what is billed and logged of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+
+@dataclass(slots=True)
+class Observed:
+    """Figures of an answer as far as it has come. Counts are tokens; what an upstream does not say stays as it is."""
+
+    message_id: str | None = None
+    stop_reason: str | None = None
+    service_tier: str | None = None
+    inference_geo: str | None = None
+    input_tokens: int | None = None
+    cache_creation_5m_input_tokens: int = 0
+    cache_creation_1h_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+    output_tokens: int | None = None
+
+    def message(self, message: dict[str, Any]) -> None:
+        """A message: a whole one, or that of message_start."""
+        self.message_id = _text(message.get("id"))
+        self.stop_reason = _text(message.get("stop_reason"))
+        self.usage(message.get("usage"))
+
+    def delta(self, event: dict[str, Any]) -> None:
+        """A message_delta. Its usage is cumulative."""
+        delta = event.get("delta")
+        if isinstance(delta, dict):
+            reason = _text(cast("dict[str, Any]", delta).get("stop_reason"))
+            if reason is not None:
+                self.stop_reason = reason
+        self.usage(event.get("usage"))
+
+    def usage(self, value: object) -> None:
+        if not isinstance(value, dict):
+            return
+        usage = cast("dict[str, Any]", value)
+        count = _count(usage.get("input_tokens"))
+        if count is not None:
+            self.input_tokens = count
+        count = _count(usage.get("output_tokens"))
+        if count is not None:
+            self.output_tokens = count
+        count = _count(usage.get("cache_read_input_tokens"))
+        if count is not None:
+            self.cache_read_input_tokens = count
+        written = _count(usage.get("cache_creation_input_tokens"))
+        if written is not None:
+            self._written(written, usage.get("cache_creation"))
+        self.service_tier = _text(usage.get("service_tier")) or self.service_tier
+        self.inference_geo = _text(usage.get("inference_geo")) or self.inference_geo
+
+    def _written(self, written: int, split: object) -> None:
+        hour = self.cache_creation_1h_input_tokens
+        if isinstance(split, dict):
+            hour = _count(cast("dict[str, Any]", split).get("ephemeral_1h_input_tokens")) or 0
+        # A message_delta has the sum alone.
+        self.cache_creation_1h_input_tokens = min(hour, written)
+        self.cache_creation_5m_input_tokens = written - self.cache_creation_1h_input_tokens
+
+
+def _text(value: object) -> str | None:
+    return value[:200] if isinstance(value, str) else None
+
+
+def _count(value: object) -> int | None:
+    """An upstream's number of tokens; one that cannot be is none."""
+    return value if type(value) is int and value >= 0 else None

@@ -1,0 +1,87 @@
+"""A chain of targets as one engine: who asks it need not know that there are several."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import structlog
+
+from understudy.engines.engine import EngineEvent, EngineTurn
+from understudy.wire.errors import ApiError, InternalError
+
+from .chain import Chain, Choice, Target
+
+_log = structlog.stdlib.get_logger("understudy.routing")
+
+
+class PassOn(Exception):  # noqa: N818
+    """The next target takes bytes, not turns: nothing was sent yet, so the request goes there. `Choice` holds it."""
+
+
+class RoutedEngine:
+    """Asks one target after the other until one begins to answer; `turn.model` then says which.
+
+    With a `choice` the way along the chain has begun elsewhere; who made it ends it.
+    """
+
+    def __init__(self, chain: Chain, choice: Choice | None = None) -> None:
+        self.name = chain.targets[0].model.engine
+        self._chain = chain
+        self._choice = choice
+
+    def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+        return self._own(turn) if self._choice is None else self._along(turn, self._choice)
+
+    async def _own(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+        with self._chain.choose() as choice:
+            async with aclosing(self._along(turn, choice)) as batches:
+                async for batch in batches:
+                    yield batch
+
+    async def _along(self, turn: EngineTurn, choice: Choice) -> AsyncGenerator[list[EngineEvent], None]:
+        while True:
+            target = await choice.next()
+            if target.engine is None:
+                raise PassOn
+            turn.model = target.model
+            async with aclosing(target.engine.run(turn)) as batches:
+                try:
+                    first = await anext(batches)
+                except Exception as error:
+                    failure = _as_api_error(error, target)
+                    if not choice.failed(failure.status, failure.type):
+                        raise failure from None
+                    log_attempt(choice)
+                    continue
+                choice.passed()
+                yield first
+                try:
+                    async for batch in batches:
+                        yield batch
+                except Exception as error:
+                    failure = _as_api_error(error, target)
+                    choice.failed(failure.status, failure.type)
+                    raise failure from None
+                return
+
+
+def log_attempt(choice: Choice, request_id: str | None = None) -> None:
+    """Tell of the newest target that failed, where the request goes on."""
+    attempt = choice.attempts[-1]
+    _log.warning(
+        "a target failed, the next is tried",
+        engine=attempt.engine,
+        upstream_model=attempt.upstream,
+        status=attempt.status,
+        error_type=attempt.error_type,
+        request_id=request_id,
+    )
+
+
+def _as_api_error(error: Exception, target: Target) -> ApiError:
+    if isinstance(error, ApiError):
+        return error
+    if not isinstance(error, StopAsyncIteration):
+        _log.error("an engine broke", engine=target.model.engine, exc_info=error)
+    return InternalError()

@@ -1,0 +1,215 @@
+"""Which targets a model's name leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from understudy.engines.catalog import Catalog, Model, configured_model
+from understudy.engines.engine import Engine, EngineModel
+from understudy.wire.errors import NotFoundError
+
+from .breaker import Breaker
+from .chain import Chain, Choice, Target, engine_header
+from .engine import RoutedEngine
+from .facts import NO_FACTS, Facts
+from .slots import Slots
+
+if TYPE_CHECKING:
+    from understudy.engines.claude.upstream import ClaudeUpstream
+
+# Characters of an unknown name that are repeated in the error.
+_LONGEST_NAME: Final = 1_000
+# Names that only `*` knows: so many are remembered, and longer ones are none.
+_MOST_OTHERS: Final = 1_024
+_LONGEST_OTHER: Final = 256
+
+EVERY: Final = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A configured engine: one that is asked for events, or a Claude upstream; one of the two is None.
+
+    `slots` bounds the requests it has at once. `failures` and `cool_down` are those of the breakers of its models.
+    """
+
+    engine: Engine | None = None
+    claude: ClaudeUpstream | None = None
+    slots: Slots = field(default_factory=Slots)
+    failures: int = 5
+    cool_down: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTarget:
+    """`engine` is the name of a backend. `model`: what it calls the model; `*` is the name that was asked for."""
+
+    engine: str
+    model: str
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A line of the model map. `name` may be `*`: all names that nothing else answers for."""
+
+    name: str
+    targets: tuple[MappedTarget, ...]
+    facts: Facts = NO_FACTS
+    queue_timeout: float = 30.0
+    retry_rate_limits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request for a model goes. `header` is the value of `understudy-engine`.
+
+    With a `chain`, `target` and `header` are those of its first target; who has answered is known afterwards.
+    """
+
+    model: Model
+    target: EngineModel
+    engine: Engine
+    header: bytes
+    chain: Chain | None = None
+
+    @property
+    def forwards(self) -> bool:
+        """Whether a Claude upstream may answer."""
+        return self.chain is not None and self.chain.forwards
+
+    def along(self, choice: Choice) -> Route:
+        """The same, on a way that has begun."""
+        assert self.chain is not None
+        return Route(self.model, self.target, RoutedEngine(self.chain, choice), self.header, self.chain)
+
+
+class Routing:
+    """The model map.
+
+    Names of `mapped` go to their targets, together with the other names of the same model that are not mapped
+    themselves. The catalog's other names, and `further_names`, go to `engine`, unless that is None. What is left is
+    unknown, or goes where `*` does. Raises ValueError for a map that cannot be.
+    """
+
+    def __init__(
+        self,
+        engine: Engine | None,
+        further_names: Iterable[str] = (),
+        *,
+        mapped: Sequence[Mapped] = (),
+        backends: Mapping[str, Backend] | None = None,
+    ) -> None:
+        self._backends = backends or {}
+        self._breakers: dict[tuple[str, str], Breaker] = {}
+        self._routes: dict[str, Route] = {}
+        self._others: dict[str, Route] = {}
+        self._catalog = catalog = Catalog(further_names)
+        self._every = next((one for one in mapped if one.name == EVERY), None)
+        self._map(catalog, mapped)
+        if engine is not None:
+            for name in catalog.names() - self._routes.keys():
+                model = catalog.find(name)
+                assert model is not None
+                target = EngineModel(id=model.id, engine=engine.name, upstream=model.id)
+                self._routes[name] = Route(model=model, target=target, engine=engine, header=engine_header(target))
+        listed = dict.fromkeys(route.model for name, route in self._routes.items() if name == route.model.id)
+        order = {model.id: place for place, model in enumerate(catalog.models())}
+        # Newest first; of two that came on one day the catalog's order tells, and what it does not know comes last.
+        self._models = tuple(
+            sorted(
+                sorted(listed, key=lambda model: order.get(model.id, len(order))),
+                key=lambda model: model.created_at,
+                reverse=True,
+            )
+        )
+        chains = [route.chain for route in self._routes.values() if route.chain is not None]
+        every = () if self._every is None else self._every.targets
+        self.forwards = any(chain.forwards for chain in chains) or any(
+            self._backends[target.engine].claude is not None for target in every
+        )
+
+    def find(self, name: str) -> Route | None:
+        route = self._routes.get(name)
+        if route is None and self._every is not None:
+            return self._other(name, self._every)
+        return route
+
+    def resolve(self, name: str) -> Route:
+        """The route of an id or alias. 404 in the API's words for any other name."""
+        route = self.find(name)
+        if route is None:
+            raise NotFoundError(f"model: {name[:_LONGEST_NAME]}")
+        return route
+
+    def models(self) -> tuple[Model, ...]:
+        """Each model once, newest first; not those that only `*` knows."""
+        return self._models
+
+    def names(self) -> frozenset[str]:
+        """All names but those that only `*` knows."""
+        return frozenset(self._routes)
+
+    def _map(self, catalog: Catalog, mapped: Sequence[Mapped]) -> None:
+        names = [one.name for one in mapped]
+        for one in mapped:
+            if names.count(one.name) > 1:
+                raise ValueError(f"the model {one.name} is mapped twice")
+            self._check(one)
+        further: dict[str, Route] = {}
+        for one in mapped:
+            if one.name == EVERY:
+                continue
+            known = catalog.find(one.name)
+            model = one.facts.applied_to(configured_model(one.name) if known is None else known)
+            self._routes[one.name] = route = self._route(model, one, one.name)
+            for name in (model.id, *model.aliases):
+                further.setdefault(name, route)
+        for name, route in further.items():
+            self._routes.setdefault(name, route)
+
+    def _check(self, one: Mapped) -> None:
+        if not one.targets:
+            raise ValueError(f"the model {one.name} has no target")
+        for target in one.targets:
+            if target.engine not in self._backends:
+                raise ValueError(
+                    f"the model {one.name} is mapped to the engine {target.engine}, which is not configured"
+                )
+
+    def _route(self, model: Model, one: Mapped, name: str) -> Route:
+        chain = Chain(
+            one.name,
+            [self._target(model, each, name) for each in one.targets],
+            queue_timeout=one.queue_timeout,
+            retry_rate_limits=one.retry_rate_limits,
+        )
+        first = chain.targets[0]
+        return Route(model, first.model, RoutedEngine(chain), first.header, chain)
+
+    def _target(self, model: Model, each: MappedTarget, name: str) -> Target:
+        backend = self._backends[each.engine]
+        breaker = self._breakers.setdefault((each.engine, each.model), Breaker(backend.failures, backend.cool_down))
+        upstream = name if each.model == EVERY else each.model
+        return Target(
+            EngineModel(id=model.id, engine=each.engine, upstream=upstream),
+            engine=backend.engine,
+            claude=backend.claude,
+            weight=each.weight,
+            breaker=breaker,
+            slots=backend.slots,
+        )
+
+    def _other(self, name: str, every: Mapped) -> Route | None:
+        route = self._others.get(name)
+        if route is None:
+            if not name or len(name) > _LONGEST_OTHER:
+                return None
+            known = self._catalog.find(name)
+            model = every.facts.applied_to(configured_model(name) if known is None else known)
+            if len(self._others) >= _MOST_OTHERS:
+                del self._others[next(iter(self._others))]
+            self._others[name] = route = self._route(model, every, name)
+        return route

@@ -1,0 +1,123 @@
+"""The tools offered together: how rare each word is among them, and their own verbs. Remembered, bounded."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from understudy.engines.simulator.choosing.lexicon import lexicon
+from understudy.engines.simulator.choosing.profiles import Profile, profile_of
+from understudy.engines.simulator.choosing.stems import stem
+from understudy.wire.client_tools import ClientTool
+
+_REMEMBERED = 128
+_MOST_ACTS = 256
+# Words of an id's name that do not say of what it is.
+_OF_ANY = frozenset("id ids uuid number numb ref refer key code no".split())
+
+
+_PLACING = frozenset(stem(word) for word in ("latitude", "coordinates", "geocode"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offered:
+    """A tool, what is known of it, and how rare each of its words is among the tools it is offered with."""
+
+    tool: ClientTool
+    profile: Profile
+
+
+@dataclass(slots=True)
+class Offer:
+    """`rarity` is how much a word tells the tools apart, from 0 to 1; `verbs` are the tools' own verbs.
+
+    `holders` says for a word which tools speak of it, by place, and how much it says of each; `doers` the same for acts
+    that were asked for before. `labels` are the words for what the tools' ids are of, `chained` the places of the tools
+    that another tool brings a value for.
+    """
+
+    tools: list[Offered]
+    rarity: dict[str, float]
+    verbs: frozenset[str]
+    holders: dict[str, list[tuple[int, float]]]
+    doers: dict[str, list[tuple[int, float]]]
+    labels: frozenset[str] = frozenset()
+    chained: frozenset[int] = frozenset()
+    initials: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+
+    def words_with(self, initial: str) -> list[str]:
+        """The tools' plain words of four letters and more that begin with a letter."""
+        if not self.initials:
+            for word in self.rarity:
+                if len(word) >= 4 and word.isalpha():
+                    self.initials.setdefault(word[0], []).append(word)
+        return self.initials.get(initial, [])
+
+    def doing(self, act: str) -> list[tuple[int, float]]:
+        """The places of the tools that serve an act, each with how well."""
+        found = self.doers.get(act)
+        if found is None:
+            likeness = lexicon().likeness
+            found = list[tuple[int, float]]()
+            for place, offered in enumerate(self.tools):
+                best = max((worth * likeness(act, other) for other, worth in offered.profile.acts.items()), default=0.0)
+                if best:
+                    found.append((place, best))
+            if len(self.doers) < _MOST_ACTS:
+                self.doers[act] = found
+        return found
+
+
+_offers: OrderedDict[tuple[int, ...], tuple[tuple[Profile, ...], Offer]] = OrderedDict()
+
+
+def offer_of(tools: Sequence[ClientTool]) -> Offer:
+    offered = [Offered(tool, profile_of(tool)) for tool in tools]
+    profiles = tuple(entry.profile for entry in offered)
+    key = tuple(map(id, profiles))
+    known = _offers.get(key)
+    if known is not None and all(map(lambda one, other: one is other, known[0], profiles)):
+        _offers.move_to_end(key)
+        same = known[1]
+        return Offer(
+            offered, same.rarity, same.verbs, same.holders, same.doers, same.labels, same.chained, same.initials
+        )
+    holders: dict[str, list[tuple[int, float]]] = {}
+    for place, profile in enumerate(profiles):
+        for word, worth in profile.index.items():
+            holders.setdefault(word, []).append((place, worth))
+    many = len(profiles)
+    whole = math.log(many + 0.5)
+    rarity = {word: math.log((many + 0.5) / len(held)) / whole if many > 1 else 1.0 for word, held in holders.items()}
+    made = Offer(offered, rarity, frozenset(verb for profile in profiles for verb in profile.verbs), holders, {})
+    made.labels = frozenset(
+        word
+        for profile in profiles
+        for parameter in profile.required
+        if parameter.kind == "id"
+        for word in parameter.stems
+        if word not in _OF_ANY
+    )
+    made.chained = frozenset(place for place in range(many) if _is_chained(place, offered))
+    _offers[key] = (profiles, made)
+    if len(_offers) > _REMEMBERED:
+        _offers.popitem(last=False)
+    return made
+
+
+def _is_chained(place: int, offered: list[Offered]) -> bool:
+    """Whether another tool brings what this one must have: a description says so, or that one knows places."""
+    profile, told = offered[place].profile, offered[place].tool.description.lower()
+    lacks = {parameter.kind for parameter in profile.required}
+    if not lacks & {"id", "coordinate", "email"}:
+        return False
+    for number, other in enumerate(offered):
+        if number == place or {parameter.kind for parameter in other.profile.required} & {"coordinate", "id"} & lacks:
+            continue
+        if len(other.tool.name) > 3 and other.tool.name.lower() in told:
+            return True
+        if "coordinate" in lacks and any(other.profile.index.get(word, 0.0) >= 0.4 for word in _PLACING):
+            return True
+    return False

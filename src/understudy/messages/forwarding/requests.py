@@ -1,0 +1,75 @@
+"""What is judged, and changed, of a request before it is passed on to a Claude upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Final, Literal, TypeAlias, cast
+
+from understudy.messages.signatures import Signer, leave_out
+from understudy.messages.signatures.format import decode
+from understudy.wire.errors import InvalidRequestError
+
+Endpoint: TypeAlias = Literal["messages", "count_tokens"]
+
+# What a request must have, in the order in which the API misses it.
+_REQUIRED: Final[dict[Endpoint, tuple[str, ...]]] = {
+    "messages": ("model", "messages", "max_tokens"),
+    "count_tokens": ("model", "messages"),
+}
+
+
+def check_forwarded(body: object, endpoint: Endpoint) -> dict[str, Any]:
+    """The object of a request that is passed on. Raises InvalidRequestError in the API's words for what it lacks."""
+    if not isinstance(body, dict):
+        raise InvalidRequestError("Input does not match the expected shape.")
+    request = cast("dict[str, Any]", body)
+    for name in _REQUIRED[endpoint]:
+        if name not in request:
+            raise InvalidRequestError(f"{name}: Field required")
+        if name == "model" and not isinstance(request[name], str):
+            raise InvalidRequestError("model: Input should be a valid string")
+        if name == "messages" and not isinstance(request[name], list):
+            raise InvalidRequestError("messages: Input should be a valid array")
+    return request
+
+
+class Issuers:
+    """Tells who signed thinking. `key_ids` are those of the signer's keys."""
+
+    def __init__(self, signer: Signer, key_ids: Collection[str]) -> None:
+        self._signer = signer
+        self._key_ids = frozenset(key_ids)
+
+    def without_ours(self, request: dict[str, Any], organization_id: str) -> dict[str, Any]:
+        """The request without thinking that was signed here. Raises InvalidRequestError where such is damaged."""
+        ours: list[tuple[int, int]] = []
+        for index, message in enumerate(cast("list[Any]", request["messages"])):
+            content = cast("dict[str, Any]", message).get("content") if isinstance(message, dict) else None
+            if not isinstance(content, list):
+                continue
+            for place, each in enumerate(cast("list[Any]", content)):
+                if not isinstance(each, dict):
+                    continue
+                block = cast("dict[str, Any]", each)
+                kind = block.get("type")
+                if kind == "thinking":
+                    signature, text = block.get("signature"), block.get("thinking")
+                elif kind == "redacted_thinking":
+                    signature, text = block.get("data"), ""
+                else:
+                    continue
+                if not isinstance(signature, str) or not isinstance(text, str):
+                    continue
+                if self._signer.open(kind, signature, text, organization_id) is not None:
+                    ours.append((index, place))
+                elif self._is_damaged(signature):
+                    name = "signature" if kind == "thinking" else "data"
+                    raise InvalidRequestError(f"messages.{index}.content.{place}: Invalid `{name}` in `{kind}` block")
+        return leave_out(request, ours)
+
+    def _is_damaged(self, signature: str) -> bool:
+        """Whether it was made here and is not whole any more. Another installation's is whole, with a key we lack."""
+        if not self._signer.is_ours(signature):
+            return False
+        parts = decode(signature)
+        return parts is None or parts.key_id in self._key_ids
