@@ -82,7 +82,8 @@ def body(words: int, *, agent: bool = False, breakpoints: bool = False, cold: bo
     if words:
         request["stream"] = True
     if agent:
-        request |= _agent(request["messages"][-1], f"{number} {_PROSE}" if cold else _PROSE)
+        last = {"role": "user", "content": f"Question {number}. What did the last result say about it? Be brief."}
+        request |= _agent(last, f"{number} {_PROSE}" if cold else _PROSE)
     if breakpoints:
         _mark(request)
     return json.dumps(request, separators=(",", ":"))

@@ -57,6 +57,8 @@ _SHORT = 120
 _WINDOW = 330
 # So few words are found by looking at the text's beginning only.
 _FEW_WORDS = 8
+# Share of a question's words that a sentence must have to be its answer.
+_ENOUGH = 0.5
 # Characters of tools' results that are repeated.
 _MOST_OF_RESULTS = 2_000
 _PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^。、！？「」"
@@ -125,19 +127,24 @@ def _recalled(reading: Reading) -> str | None:
     if not wanted:
         return None
     best, best_score = None, 0.0
+    least = len(wanted) * _ENOUGH
     budget = 200_000
     for text in background:
         for match in _SENTENCE.finditer(text[:budget]):
             sentence = match.group().strip()
             if len(sentence) < 8 or sentence.endswith("?") or len(sentence) > 400:
                 continue
-            score = len(wanted & {word.lower() for word in _WORD.findall(sentence)}) / len(wanted)
+            # Whole words are looked for only where enough of the letters stand.
+            lower = sentence.lower()
+            if sum(map(lower.__contains__, wanted)) < least:
+                continue
+            score = len(wanted.intersection(_WORD.findall(lower))) / len(wanted)
             if score > best_score:
                 best, best_score = sentence, score
         budget -= len(text)
         if budget <= 0:
             break
-    if best is None or best_score < 0.5:
+    if best is None or best_score < _ENOUGH:
         return None
     answer = _turned(best)
     return answer if answer[-1] in ".!。！" else answer + "."

@@ -51,6 +51,8 @@ def _filled(
     chosen: Sequence[Choice], conversation: Conversation, seeded: _SeedOnDemand, made: Collection[bytes]
 ) -> list[Call]:
     """The chosen tools with their inputs; a call that was made before is not made again."""
+    if not chosen:
+        return []
     known = set(made)
     context = conversation.context()
     calls: list[Call] = []

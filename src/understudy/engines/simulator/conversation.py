@@ -9,6 +9,7 @@ from understudy.engines.simulator.reading import Reading, asked_in, since_compac
 
 # Characters of a result, or of an earlier message, that are looked at.
 _LONGEST = 20_000
+_LONGEST_SAID = 4_000
 _MOST_EARLIER = 12
 
 
@@ -37,15 +38,18 @@ class Conversation:
     calls: list[MadeCall] = field(default_factory=list[MadeCall])
 
     def earlier(self) -> list[tuple[str, str]]:
-        """Role and text of what was said before, oldest first."""
+        """Role and text of what was said before, oldest first; what tools brought is not among it."""
         said: list[tuple[str, str]] = []
-        messages = cast("list[dict[str, Any]]", self.request["messages"])
-        first = since_compaction(messages, self.start)
-        for message in messages[first : self.start][-_MOST_EARLIER:]:
-            text = " ".join(texts_of(message.get("content")))[:_LONGEST]
+        for message in self._before():
+            content = message.get("content")
+            text = asked_in(content) if message["role"] == "user" else " ".join(texts_of(content))
             if text:
-                said.append((message["role"], text))
+                said.append((message["role"], text[:_LONGEST_SAID]))
         return said
+
+    def _before(self) -> list[dict[str, Any]]:
+        messages = cast("list[dict[str, Any]]", self.request["messages"])
+        return messages[since_compaction(messages, self.start) : self.start][-_MOST_EARLIER:]
 
     def asked_before(self) -> list[str]:
         """What the user said in earlier messages, oldest first."""
@@ -57,7 +61,8 @@ class Conversation:
         """Texts in which a value may be found that the question itself does not give, nearest first."""
         texts = [self.asked]
         texts += [call.result for call in reversed(self.calls) if call.result]
-        texts += [text for _, text in reversed(self.earlier())]
+        before = (" ".join(texts_of(message.get("content")))[:_LONGEST_SAID] for message in reversed(self._before()))
+        texts += [text for text in before if text]
         texts += [text[:_LONGEST] for text in self.reading.shown]
         system = self.system()
         if system:
@@ -122,6 +127,6 @@ def converse(request: dict[str, Any], reading: Reading) -> Conversation:
             elif kind == "tool_result":
                 made = by_id.get(block["tool_use_id"])
                 if made is not None:
-                    made.result = " ".join(texts_of(block.get("content")))[:_LONGEST]
+                    made.result = " ".join(texts_of([block]))[:_LONGEST]
                     made.is_error = bool(block.get("is_error"))
     return conversation

@@ -22,6 +22,8 @@ _SHIFTS: Final = {
     "day after": 1, "the day after": 1,
 }  # fmt: skip
 _DAYS: Final = tuple(name[:3] for name in words.WEEKDAYS)
+# Characters of a text in which a date is looked for: it stands near the beginning, or is not what is meant.
+_LOOKED_AT: Final = 1_500
 _YEAR: Final = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -38,7 +40,7 @@ _TODAY: Final = re.compile(r"(?i)\b(?:today|now|current date|date today|heute|ho
 def today_of(texts: Sequence[str]) -> date | None:
     """The day that a text says is today."""
     for text in texts:
-        for match in _TODAY.finditer(text[:20_000]):
+        for match in _TODAY.finditer(text[:_LOOKED_AT]):
             found = _first_date(match[0])
             if found is not None:
                 return found
@@ -48,7 +50,7 @@ def today_of(texts: Sequence[str]) -> date | None:
 def year_of(texts: Sequence[str]) -> date | None:
     """The first day of the first year that stands in the texts beside a month."""
     for text in texts:
-        match = _MONTH_YEAR.search(text[:20_000])
+        match = _MONTH_YEAR.search(text[:_LOOKED_AT])
         if match is not None:
             return date(int(match[1]), 1, 1)
     return None
@@ -69,7 +71,7 @@ def _first_date(text: str) -> date | None:
 def reference(texts: Sequence[str]) -> date | None:
     """The first date with a year in the texts. The machine's own clock is never asked."""
     for text in texts:
-        found = _first_date(text[:20_000])
+        found = _first_date(text[:_LOOKED_AT])
         if found is not None:
             return found
     return None

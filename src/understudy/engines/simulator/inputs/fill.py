@@ -60,7 +60,8 @@ class Filler:
     @property
     def today(self) -> date | None:
         if self._today is MISSING:
-            texts = [*self.context, self.ask.text]
+            # What was said last, and the system prompt.
+            texts = [*self.context[:4], *self.context[4:][-1:], self.ask.text]
             self._today = dates.today_of(texts) or dates.reference(texts) or dates.year_of(texts)
         return cast("date | None", self._today)
 
