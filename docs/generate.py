@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
 from surface.page import coverage
-from understudy.settings import CONFIG_VARIABLE, room_classes, variable_name
+from understudy.settings import (
+    CONFIG_VARIABLE,
+    EngineSettings,
+    MappedModelSettings,
+    Room,
+    TargetSettings,
+    room_classes,
+    variable_name,
+)
 
 DOCS = Path(__file__).parent
 
@@ -57,6 +66,23 @@ def _default(name: str, field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+_ENGINES = """
+## Engines and the model map
+
+These stand in the file only. `[engines.<name>]` describes an upstream, `[[models.map]]` says which names it answers
+for: [Engines](engines.md) shows both by example.
+"""
+
+_IN_FILE = {"[engines.<name>]": EngineSettings, "[[models.map]]": MappedModelSettings, "targets": TargetSettings}
+
+
+def _rows(settings: type[Room]) -> Iterator[str]:
+    yield "| setting | value | default | meaning |\n| --- | --- | --- | --- |"
+    for name, field in settings.model_fields.items():
+        default = "needed" if field.is_required() else _default(name, field)
+        yield f"| `{name}` | {_type(field.annotation)} | {default} | {field.description or ''} |"
+
+
 def configuration() -> str:
     """The page about settings."""
     parts = [_INTRODUCTION]
@@ -72,7 +98,10 @@ def configuration() -> str:
                 field.description or "",
             )
             parts.append("| " + " | ".join(row) + " |")
-    return "\n".join(parts) + "\n"
+    parts.append(_ENGINES)
+    for name, settings in _IN_FILE.items():
+        parts += [f"### `{name}`\n", *_rows(settings), ""]
+    return "\n".join(parts).rstrip() + "\n"
 
 
 PAGES = {"configuration.md": configuration, "coverage.md": coverage}

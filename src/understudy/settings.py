@@ -120,13 +120,13 @@ class MappedModelSettings(Room):
     name: str = Field(min_length=1, max_length=256, description="An id or alias, or `*` for all other names.")
     targets: list[TargetSettings] = Field(min_length=1, description="Who may answer.")
     retry_rate_limits: bool = Field(default=False, description="A 429 sends the request to the next target.")
-    display_name: str | None = None
+    display_name: str | None = Field(default=None, description="What the Models API calls it.")
     max_input_tokens: int | None = Field(default=None, ge=1, description="The context window.")
     max_tokens: int | None = Field(default=None, ge=1, description="The most tokens that an answer may have.")
-    image_input: bool | None = None
-    pdf_input: bool | None = None
-    structured_outputs: bool | None = None
-    thinking: bool | None = None
+    image_input: bool | None = Field(default=None, description="Whether it sees images.")
+    pdf_input: bool | None = Field(default=None, description="Whether it takes PDFs.")
+    structured_outputs: bool | None = Field(default=None, description="Whether it answers by schemas.")
+    thinking: bool | None = Field(default=None, description="Whether it thinks.")
 
 
 class ModelsSettings(Room):
