@@ -68,6 +68,10 @@ def earlier(conversation: Conversation, materials: Materials) -> list[str]:
     return [said for _, said in conversation.earlier()]
 
 
+def context(conversation: Conversation, materials: Materials) -> list[str]:
+    return conversation.context()
+
+
 def system(conversation: Conversation, materials: Materials) -> list[str]:
     return [conversation.system()]
 
@@ -108,7 +112,7 @@ FOUND: Final[dict[str, tuple[Texts, list[Block]]]] = {
         made,
         [*answered(CANARY), assistant(use("toolu_2")), user(result("toolu_2"))],
     ),
-    "a tool result of an earlier turn": (earlier, [*answered(CANARY), assistant("done"), user("and?")]),
+    "a tool result of an earlier turn": (context, [*answered(CANARY), assistant("done"), user("and?")]),
     "what is asked": (asked, [user(CANARY)]),
     "what is asked beside a result": (asked, [user("go"), assistant(use()), user(result(), text(CANARY))]),
     "what was said before": (earlier, [user("hi"), assistant(CANARY), user("and?")]),

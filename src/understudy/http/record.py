@@ -30,7 +30,6 @@ class RequestRecord:
     model: str | None = None
     engine: str | None = None
     upstream_model: str | None = None
-    upstream_request_id: str | None = None
     message_id: str | None = None
     stream: bool = False
     stop_reason: str | None = None
@@ -43,6 +42,7 @@ class RequestRecord:
     cache_read_input_tokens: int = 0
     output_tokens: int | None = None
     disconnected: bool = False
+    upstream_request_id: str | None = None
 
 
 class RequestLog(Protocol):

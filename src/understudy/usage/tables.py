@@ -47,6 +47,7 @@ request_log = Table(
     Column("cache_read_input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger),
     Column("disconnected", Boolean, nullable=False),
+    Column("upstream_request_id", Text),
     UniqueConstraint("received_at", "request_id"),
 )
 
