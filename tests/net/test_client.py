@@ -222,7 +222,7 @@ async def test_abuse_46_a_bomb_is_given_up_at_the_bound_and_not_unpacked() -> No
     ("body", "headers"),
     [
         (b"\x1f\x8b broken", "Content-Encoding: gzip"),
-        (gzip.compress(b"x" * 1000)[:-9], "Content-Encoding: gzip"),
+        (gzip.compress(b"x" * 1000, mtime=0)[:-9], "Content-Encoding: gzip"),
         (b"x", "Content-Encoding: br"),
         (b"x", "Content-Encoding: gzip, gzip"),
         (b"x", "Content-Length: nonsense"),
