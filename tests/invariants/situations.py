@@ -7,7 +7,6 @@ from typing import Any, Final, TypeAlias
 
 from invariants.request_leaves import Place
 from understudy.engines.catalog import Model
-from understudy.messages.context import keeps_thinking
 from understudy.wire.not_prompted import CLEARED, COMPACTED, DEFERRED, EARLIER_TURN
 
 Request: TypeAlias = dict[str, Any]
@@ -67,7 +66,7 @@ def _referred_to(value: Any) -> set[str]:
 
 
 def _of_earlier_turn(request: Request, place: Place, model: Model) -> bool:
-    if place.where[0] != "messages" or keeps_thinking(model):
+    if place.where[0] != "messages" or model.keeps_thinking:
         return False
     begins = [
         index

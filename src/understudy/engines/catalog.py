@@ -114,6 +114,8 @@ class Model:
     `disabled_thinking_max_effort`: the highest effort beside thinking disabled or between_tools; None where there is no
     such bound.
     `shows_thinking_by_default`: `display` is summarized, not omitted, when the request does not say.
+    `keeps_thinking`: the thinking of all turns stays in the prompt unless a request says otherwise; else that of the
+    last turn alone.
     `counts_thinking_by_default`: usage names thinking tokens also when the request does not mention thinking.
     `stops_at_context_window`: prompt and max_tokens together may exceed the window; the answer then stops with
     model_context_window_exceeded, where older models refuse the request. `refused_tools`: types of tools that this
@@ -158,6 +160,7 @@ class Model:
     thinks_by_default: bool
     disabled_thinking_max_effort: Effort | None
     shows_thinking_by_default: bool
+    keeps_thinking: bool
     counts_thinking_by_default: bool
     stops_at_context_window: bool
     refused_tools: tuple[str, ...]
@@ -286,6 +289,7 @@ def configured_model(name: str) -> Model:
         thinks_by_default=False,
         disabled_thinking_max_effort=None,
         shows_thinking_by_default=True,
+        keeps_thinking=True,
         counts_thinking_by_default=False,
         stops_at_context_window=True,
         refused_tools=(),

@@ -26,7 +26,7 @@ from messages.judging import (
     user,
 )
 from understudy.engines.catalog import Catalog, Model, public_models
-from understudy.messages.context import Edited, edit_context, keeps_thinking
+from understudy.messages.context import Edited, edit_context
 from understudy.messages.context.tool_uses import PLACEHOLDER
 from understudy.messages.counting import count_prompt
 from understudy.wire.errors import InvalidRequestError
@@ -295,7 +295,7 @@ async def test_a_message_of_thinking_alone_goes_with_it() -> None:
 
 
 def test_which_models_keep_the_thinking_of_all_turns() -> None:
-    last_turn_only = {each.id for each in public_models() if each.capabilities.thinks and not keeps_thinking(each)}
+    last_turn_only = {each.id for each in public_models() if each.capabilities.thinks and not each.keeps_thinking}
     assert last_turn_only == {
         "claude-haiku-4-5-20251001",
         "claude-sonnet-4-5-20250929",

@@ -112,7 +112,7 @@ async def read_pieces(request: Block, model: Model, pace: Pace) -> list[Piece]:
             # What a model no longer sees is not there: the conversation is "processed as if the thinking blocks were
             # never there" (thinking.md).
             if kept_from is None:
-                kept_from = kept_thinking_from(request["messages"], model.id)
+                kept_from = kept_thinking_from(request["messages"], model)
             if piece.mark.place < kept_from:
                 lead += piece.lead
                 continue

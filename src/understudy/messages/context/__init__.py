@@ -2,6 +2,5 @@
 
 from .clear_at import without_cleared
 from .edit import Count, Edited, edit_context
-from .thinking import keeps_thinking
 
-__all__ = ["Count", "Edited", "edit_context", "keeps_thinking", "without_cleared"]
+__all__ = ["Count", "Edited", "edit_context", "without_cleared"]

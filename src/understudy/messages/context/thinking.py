@@ -8,20 +8,11 @@ from __future__ import annotations
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.engines.catalog import Model
+from understudy.messages.counting.thinking import begins_turn
 
 _Block: TypeAlias = dict[str, Any]
 
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
-
-# The day from which models of a line keep the thinking of all turns (context-editing.md): Opus 4.5, Sonnet 4.6; of the
-# Haiku models "all through Claude Haiku 4.5" keep the last turn's only.
-_KEEP_SINCE: Final = {"opus": "2025-11-24", "sonnet": "2026-02-17", "haiku": "2025-10-16"}
-
-
-def keeps_thinking(model: Model) -> bool:
-    """Whether the thinking of all turns stays in the prompt when nothing is asked; else the last turn's alone does."""
-    since = _KEEP_SINCE.get(model.line or "")
-    return since is None or model.created_at[:10] >= since
 
 
 def clear_thinking(
@@ -51,7 +42,7 @@ def clear_thinking(
 def _kept_turns(model: Model, keep: str | dict[str, Any] | None) -> int | None:
     """How many turns keep their thinking; None for all."""
     if keep is None:
-        return None if keeps_thinking(model) else 1
+        return None if model.keeps_thinking else 1
     if isinstance(keep, str) or keep["type"] == "all":
         return None
     return keep["value"]
@@ -64,7 +55,7 @@ def _turns_with_thinking(messages: list[_Block]) -> list[list[int]]:
     for index, message in enumerate(messages):
         content = message.get("content")
         if message["role"] == "user":
-            if content and (isinstance(content, str) or any(block["type"] != "tool_result" for block in content)):
+            if content and begins_turn(content):
                 new = True
         elif isinstance(content, list) and any(block["type"] in _THINKING for block in cast("list[_Block]", content)):
             if new:

@@ -257,7 +257,7 @@ class Prompt:
 
     def _sees_thinking(self) -> bool:
         if self._kept_thinking is None:
-            self._kept_thinking = kept_thinking_from(self._request["messages"], self._model.id)
+            self._kept_thinking = kept_thinking_from(self._request["messages"], self._model)
         return self._place >= self._kept_thinking
 
     def _refer(self, name: str) -> None:
