@@ -149,9 +149,9 @@ Written by `python -m benchmarks.run --write` on {today}.
 
 ## Next to aimock
 
-[aimock](https://www.npmjs.com/package/@copilotkit/aimock) 1.43.0 mocks the same API from fixtures: answers as long as
-the simulator's, chunks of 6 characters, its log silent. It looks up no key, checks no rule, and writes no row. The
-ratio is what Understudy costs for each unit that aimock costs.
+aimock 1.43.0 (npm `@copilotkit/aimock`) mocks the same API from fixtures: answers as long as the simulator's, chunks of
+6 characters, its log silent. It looks up no key, checks no rule, and writes no row. The ratio is what Understudy costs
+for each unit that aimock costs.
 
 {table(peers, "aimock")}
 """
