@@ -81,23 +81,27 @@ async def send_stream(
             pinger.sending = False
     except ApiError as error:
         await pinger.stop()
-        await _end_with(exchange, error)
+        await end_with(exchange, error)
     except asyncio.CancelledError:
         await pinger.stop()
-        if not exchange.is_disconnected():
-            # The drain time is over. The client is told, and may try again elsewhere; one that does not read is not
-            # waited for.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_WORD):
-                    await _end_with(exchange, OverloadedError())
+        await end_cut(exchange)
         raise
     except Exception:
         _log.exception("internal error in a stream", request_id=exchange.request_id)
         await pinger.stop()
-        await _end_with(exchange, InternalError())
+        await end_with(exchange, InternalError())
 
 
-async def _end_with(exchange: Exchange, error: ApiError) -> None:
+async def end_cut(exchange: Exchange) -> None:
+    """End a stream whose task was cancelled. A client that is still there is told that the drain time is over, and may
+    try again elsewhere; one that does not read is not waited for."""
+    if not exchange.is_disconnected():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORD):
+                await end_with(exchange, OverloadedError())
+
+
+async def end_with(exchange: Exchange, error: ApiError) -> None:
     """The stream's last event. Unlike a plain error, it always names `details`, and first (recorded 2026)."""
     exchange.record.error_type = error.type
     body = error_body(error.type, error.message, exchange.request_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -31,8 +30,9 @@ from understudy.engines.routing.engine import log_attempt
 from understudy.http.exchange import Exchange
 from understudy.http.record import RequestRecord
 from understudy.messages.signatures import Signer
+from understudy.messages.streaming import end_cut, end_with
 from understudy.wire import sse
-from understudy.wire.errors import ApiError, InternalError, OverloadedError, error_body
+from understudy.wire.errors import ApiError, InternalError
 from understudy.wire.json_text import to_json
 
 from .requests import Endpoint, Issuers
@@ -45,9 +45,6 @@ _BETA_QUERY: Final = b"beta=true"
 
 # Headers of a request that are the upstream's business. No other goes there: not its credentials, nor where it is from.
 _PASSED: Final = ("anthropic-version", "anthropic-beta", "user-agent")
-
-# Seconds for the last event of a stream that is cut.
-_LAST_WORD: Final = 1.0
 
 
 class _UpstreamError(Exception):
@@ -188,18 +185,14 @@ class Forwarding:
         try:
             await self._rest(exchange, reader, response, first, upstream.settings.idle_timeout)
         except (BadGatewayError, GatewayTimeoutError) as error:
-            await _end_with(exchange, error)
+            await end_with(exchange, error)
             raise
         except asyncio.CancelledError:
-            if not exchange.is_disconnected():
-                # The drain time is over; who reads is told.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_LAST_WORD):
-                        await _end_with(exchange, OverloadedError())
+            await end_cut(exchange)
             raise
         except Exception:
             _log.exception("internal error in a stream", request_id=exchange.request_id)
-            await _end_with(exchange, InternalError())
+            await end_with(exchange, InternalError())
             return
         finally:
             _note(exchange.record, reader.observed)
@@ -326,11 +319,3 @@ def _note(record: RequestRecord, observed: Observed) -> None:
     record.cache_read_input_tokens = observed.cache_read_input_tokens
     record.cache_creation_5m_input_tokens = observed.cache_creation_5m_input_tokens
     record.cache_creation_1h_input_tokens = observed.cache_creation_1h_input_tokens
-
-
-async def _end_with(exchange: Exchange, error: ApiError) -> None:
-    """The stream's last event."""
-    exchange.record.error_type = error.type
-    body = error_body(error.type, error.message, exchange.request_id)
-    body["error"] = {"details": error.details, **body["error"]}
-    await exchange.write(sse.encode([body]), more=False)
