@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
-import uvicorn
-
+from understudy.http.serving import AnnouncingServer, serving_config
 from understudy.settings import SettingsError
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                # uvicorn would raise them once more at the end; by then the server has done what they ask.
-                self._captured_signals.clear()
 
 
 def run_plain(app: Any, host: str, port: int, ready: Callable[[str], str]) -> None:
@@ -46,8 +24,5 @@ def run_plain(app: Any, host: str, port: int, ready: Callable[[str], str]) -> No
         ) from None
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{bound.getsockname()[1]}"
-    config = uvicorn.Config(
-        app, ws="none", lifespan="on", log_config=None, access_log=False, proxy_headers=False, server_header=False
-    )
     with bound:
-        _Server(config, lambda: print(ready(url), flush=True)).run([bound])
+        AnnouncingServer(serving_config(app), lambda: print(ready(url), flush=True)).run([bound])

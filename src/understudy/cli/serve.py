@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ipaddress
 import os
 import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from understudy.app import open_foundations
 from understudy.cli.logs import configure_logging
 from understudy.cli.worker import Flags, create_from, hand_over
 from understudy.http.protocol import BoundedHttpProtocol
+from understudy.http.serving import AnnouncingServer, serving_config
 from understudy.settings import Settings, SettingsError, load_settings
 
 READY_FILE_KEY = "ready-file"
@@ -159,44 +159,19 @@ def _remove_ready_file(path: Path) -> None:
         pass
 
 
-class _Server(uvicorn.Server):
-    """Says when connections are accepted."""
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
+class _Server(AnnouncingServer):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await super().shutdown(sockets)
         if self.force_exit:
             # uvicorn leaves this out when it is told twice to stop, but rows are waiting to be written.
             await self.lifespan.shutdown()
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        with super().capture_signals():
-            try:
-                yield
-            finally:
-                # uvicorn would raise them once more at the end; by then the server has done what they ask.
-                self._captured_signals.clear()
-
 
 def _uvicorn_config(app: Any, settings: Settings, **more: Any) -> uvicorn.Config:
     server = settings.server
-    return uvicorn.Config(
+    return serving_config(
         app,
         http=BoundedHttpProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         timeout_keep_alive=settings.http.keep_alive_timeout,  # type: ignore[arg-type]
         timeout_graceful_shutdown=server.drain_timeout,  # type: ignore[arg-type]
         ssl_certfile=server.tls_cert,

@@ -16,6 +16,7 @@ from understudy.app import create_app, open_foundations
 from understudy.engines.scenarios.store import Scenarios
 from understudy.http.protocol import BoundedHttpProtocol
 from understudy.http.record import RequestLog
+from understudy.http.serving import AnnouncingServer, serving_config
 from understudy.settings import HttpSettings, Settings, load_settings
 
 # Seconds for what takes a second or two on a machine with nothing else to do.
@@ -84,38 +85,17 @@ class ThreadedServer:
             bounds: ClassVar[HttpSettings] = settings.http
             request_log: ClassVar[RequestLog | None] = app.request_log
 
-        config = uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+        config = serving_config(app, http=Protocol, timeout_graceful_shutdown=1)
         # asyncio sends small writes at once only on sockets that name their protocol.
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as bound:
             bound.bind(("127.0.0.1", 0))
             bound.listen(2048)
             self.base_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-            server = _Server(config, self._ready)
+            server = AnnouncingServer(config, self._ready.set)
             self._server = server
             await server.serve([bound])
         if not server.started:
             raise RuntimeError("The application's start failed.")
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._ready.set()
 
 
 def _settings(data_dir: Path) -> Settings:
