@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias, cast
 
 from understudy.engines.engine import EngineTurn
 from understudy.wire.errors import InvalidRequestError
+from understudy.wire.output_format import output_format_of
 
 from .content import Reader
 from .dialects import Dialect
@@ -105,7 +106,7 @@ def _sampling(request: _Block, dialect: Dialect, body: _Block) -> None:
 
 
 def _format(request: _Block, dialect: Dialect, body: _Block) -> None:
-    wanted = _object(request, "output_config").get("format") or request.get("output_format")
+    wanted = output_format_of(request)
     if not wanted:
         return
     schema = wanted["schema"]

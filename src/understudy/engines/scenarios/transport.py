@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from understudy.engines.scenarios.model import MESSAGES_PATH, Fault
+from understudy.engines.scenarios.model import Fault
 
 # Bytes of a body that are kept of a received request: those that a Messages request may have.
 _MOST_BODY: Final = 32 * 1024 * 1024
@@ -67,10 +67,6 @@ class Plan:
     received: Received
     fault: Fault | None = None
     chunk_bytes: int | None = None
-
-    @property
-    def is_messages(self) -> bool:
-        return self.received.path == MESSAGES_PATH
 
 
 CURRENT: Final[ContextVar[Plan | None]] = ContextVar("understudy_scenario_plan", default=None)

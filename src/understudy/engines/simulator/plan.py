@@ -17,6 +17,7 @@ from understudy.engines.simulator.reading import read
 from understudy.engines.simulator.seeded import Seeded
 from understudy.engines.simulator.tags import in_tags
 from understudy.engines.simulator.thoughts import thoughts, thoughts_about_calls, worth_a_thought
+from understudy.wire.output_format import output_format_of
 
 # Documented for tests of one's own handling of them (handling-stop-reasons.md, extended-thinking.md of 2025). Put
 # together here: written out, the first stops any assistant that reads this file.
@@ -31,7 +32,7 @@ _SeedOnDemand = Callable[[], Seeded]
 
 def chooses(request: dict[str, Any]) -> bool:
     """Whether an answer takes what is loaded with the first such request only: the choice of tools, and schemas."""
-    return bool(request.get("tools")) or _format_of(request) is not None
+    return bool(request.get("tools")) or output_format_of(request) is not None
 
 
 def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
@@ -43,7 +44,7 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     if triggered and _REFUSAL in asked:
         return [Refusal(_EXPLANATION)]
     tools = request.get("tools")
-    output_format = _format_of(request)
+    output_format = output_format_of(request)
     plain = not tools and output_format is None and turn.thinking is None and not reading.cites
     if plain and "<" not in asked:
         return [Text(compose(reading, seeded))]
@@ -86,11 +87,6 @@ def _from_results(conversation: Conversation, materials: Materials) -> str:
         told += document.parts
     shown = materials.images[len(materials.images) - images :]
     return told_by_tools(conversation.reading.tool_results, told, shown)
-
-
-def _format_of(request: dict[str, Any]) -> dict[str, Any] | None:
-    config = request.get("output_config")
-    return (config and config.get("format")) or request.get("output_format")
 
 
 def _thinks(turn: EngineTurn, conversation: Conversation, calls: list[Call]) -> bool:

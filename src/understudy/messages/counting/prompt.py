@@ -16,6 +16,7 @@ from understudy.messages.counting.thinking import kept_thinking_from
 from understudy.messages.counting.tools import TOOL, built_in_tool_tokens, deferred_tool, definition_of
 from understudy.tokens.costs import costs_of
 from understudy.wire.json_text import to_json
+from understudy.wire.output_format import output_format_of
 
 _Block: TypeAlias = dict[str, Any]
 Scan: TypeAlias = Generator[None, None, int | None]
@@ -141,8 +142,7 @@ class Prompt:
         thinking = request.get("thinking")
         if thinking and thinking.get("type") == "enabled":
             self.fixed += self._costs.thinking_prompt
-        output_config = request.get("output_config")
-        output_format = (output_config and output_config.get("format")) or request.get("output_format")
+        output_format = output_format_of(request)
         if output_format:
             self.fixed += _FORMAT_PROMPT
             self.texts.append(to_json(output_format["schema"]))

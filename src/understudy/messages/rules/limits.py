@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from understudy.engines.catalog import Model
 from understudy.wire.errors import InvalidRequestError
+from understudy.wire.output_format import output_format_of
 
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _OUTPUT_128K: Final = "output-128k-2025-02-19"
@@ -41,8 +42,7 @@ def _prewarming_fault(request: dict[str, Any]) -> str | None:
         return "max_tokens: 0 is not allowed with thinking.type: enabled"
     if choice and choice["type"] in {"any", "tool"}:
         return f"max_tokens: 0 is not allowed with tool_choice.type: {choice['type']}"
-    output_config: dict[str, Any] = request.get("output_config") or {}
-    if output_config.get("format") or request.get("output_format"):
+    if output_format_of(request):
         return "max_tokens: 0 is not allowed with output_config.format"
     return None
 
