@@ -11,21 +11,13 @@ from hypothesis import strategies as st
 from asgi import ORGANIZATION, SIGNING_KEYS, InProcess
 from every_block import text
 from generated import NEW_MODELS, OLD_MODELS, in_process, texts
-from pictures import base64_of, gif, jpeg, pdf, png
+from pictures import base64_of, pdf
 from understudy.engines.catalog import Catalog
 from understudy.messages.signatures import Seals, Signer
+from whole_requests import images
 
 catalog = Catalog()
 tool_names = st.sampled_from(["get_weather", "search", "run"])
-images = st.builds(
-    lambda make, width, height: {
-        "type": "image",
-        "source": {"type": "base64", "media_type": "image/" + make.__name__, "data": base64_of(make(width, height))},
-    },
-    st.sampled_from([png, jpeg, gif]),
-    st.integers(1, 300),
-    st.integers(1, 300),
-)
 documents = st.one_of(
     st.builds(
         lambda pages: {

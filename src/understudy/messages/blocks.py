@@ -80,7 +80,6 @@ class Blocks:
 
     def take(self, event: EngineEvent, events: Events) -> None:
         """Add what `event` gives rise to. Nothing more may be taken once `matched` is set."""
-        kind = event.__class__
         if isinstance(event, TextDelta):
             self.output_tokens += event.tokens
             self._text(event.text, events)
@@ -105,7 +104,7 @@ class Blocks:
         elif isinstance(event, BlockEnd):
             self.close(events)
         else:
-            raise TypeError(f"not a part of a content: {kind}")
+            raise TypeError(f"not a part of a content: {event.__class__}")
 
     def close(self, events: Events) -> None:
         """End the open block, if there is one."""

@@ -58,30 +58,34 @@ class Preparation:
         if found.clears_system:
             request = without_cleared(request)
         applied_edits: list[dict[str, Any]] = []
-        if request.get("context_management"):
+        input_tokens = None
+        management = request.get("context_management")
+        if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
-            request, applied_edits = edited.request, edited.applied_edits
-        turn = Turn(
+            request, applied_edits, input_tokens = edited.request, edited.applied_edits, edited.input_tokens
+        diagnostics, started = None, None
+        if found.breakpoints or asks_diagnosis(request, betas):
+            cached = await self._cache.begin(request, model, workspace_id, betas=betas)
+            use, diagnostics, started = cached.use, cached.diagnostics, cached.started
+        else:
+            if input_tokens is None:
+                input_tokens = await count_prompt(request, model)
+            use = CacheUse(input_tokens, 0, 0, 0)
+        check_prompt_length(use.total_tokens, request, model, betas)
+        return Turn(
             request=request,
             route=route,
-            input_tokens=0,
+            input_tokens=use.total_tokens,
             betas=betas,
             record=exchange.record,
-            use=_NO_USE,
+            use=use,
             seals=seals,
             materials=materials,
             applied_edits=applied_edits,
             transformations=transformations,
+            diagnostics=diagnostics,
+            started=started,
         )
-        if found.breakpoints or asks_diagnosis(request, betas):
-            cached = await self._cache.begin(request, model, workspace_id, betas=betas)
-            turn.use, turn.input_tokens = cached.use, cached.total_tokens
-            turn.diagnostics, turn.started = cached.diagnostics, cached.started
-        else:
-            turn.input_tokens = await count_prompt(request, model)
-            turn.use = CacheUse(turn.input_tokens, 0, 0, 0)
-        check_prompt_length(turn.input_tokens, request, model, betas)
-        return turn
 
     async def count(self, exchange: Exchange, request: dict[str, Any], model: Model, found: Found) -> dict[str, Any]:
         """The answer of count_tokens: the tokens of the prompt that such a request would have."""
@@ -104,9 +108,6 @@ class Preparation:
                 "context_management": {"original_input_tokens": edited.original_input_tokens},
             }
         return {"input_tokens": await count_prompt(request, model)}
-
-
-_NO_USE = CacheUse(0, 0, 0, 0)
 
 
 def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:

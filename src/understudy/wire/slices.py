@@ -35,12 +35,8 @@ _Object: TypeAlias = dict[str, Any]
 _MOST_MESSAGES: Final = 100_000
 
 
-def is_long(body: object, most: int = SLICE) -> bool:
-    """Whether a parsed body holds a list that is worth slicing."""
-    return bool(_long_fields(body, most))
-
-
-def _long_fields(body: object, most: int) -> list[str]:
+def long_fields(body: object, most: int = SLICE) -> list[str]:
+    """The fields of a parsed body whose lists are worth slicing, in the order in which they are reported."""
     if not isinstance(body, dict):
         return []
     fields = cast("_Object", body)
@@ -68,7 +64,7 @@ async def check_in_slices(
     most: int = SLICE,
 ) -> None:
     """What `validator.check` does, with a pause after every `most` items. Raises the same error."""
-    names = _long_fields(body, most)
+    names = long_fields(body, most)
     if not names:
         validator.check(body, mid_conversation_system)
         return
