@@ -45,6 +45,32 @@ targets = [{{ engine = "local", model = "qwen3-32b" }}]
     return str(path)
 
 
+async def test_an_upstream_that_counts_is_asked_for_the_tokens_of_a_prompt(
+    serve: ServerStarter, tmp_path: Path
+) -> None:
+    def counts(body: Json) -> Reply:
+        if "stream" not in body:
+            return Reply([b'{"count": 33, "max_model_len": 4096}'], content_type="application/json")
+        # vLLM says how long the prompt is with every chunk (`continuous_usage_stats`).
+        return stream(chunk({"content": "Hello."}, usage=usage(33, 1)), chunk({}, "stop", usage=usage(33, 2)))
+
+    messages: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hi"}]
+    async with fake_openai(script=counts) as fake:
+        server = await asyncio.to_thread(serve, "--config", configured(tmp_path, fake))
+        async with anthropic.AsyncAnthropic(base_url=server.url, api_key=server.api_key, max_retries=0) as client:
+            counted = await client.messages.count_tokens(model="my-qwen", messages=messages)
+            events = [
+                event
+                async for event in await client.messages.create(
+                    model="my-qwen", max_tokens=9, messages=messages, stream=True
+                )
+            ]
+    assert counted.input_tokens == 33
+    assert fake.paths == ["/tokenize", "/v1/chat/completions"]
+    assert events[0].type == "message_start"
+    assert events[0].message.usage.input_tokens == 33
+
+
 def text_of(message: anthropic.types.Message) -> str:
     (block,) = message.content
     assert block.type == "text"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from understudy.engines.materials import NO_MATERIALS, Materials
 
@@ -144,4 +144,13 @@ class Engine(Protocol):
 
         Closing the generator (`aclose`) stops the work within 200 ms. Raises ApiError for what goes wrong.
         """
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """An engine that knows how many tokens a prompt has for its model."""
+
+    async def count(self, turn: EngineTurn) -> int | None:
+        """The tokens of the prompt of such a turn; None where it cannot be told. Raises ApiError as `run` does."""
         ...

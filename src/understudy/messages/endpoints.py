@@ -102,7 +102,7 @@ class MessagesEndpoints:
         exchange.record.model = route.model.id
         found = check_count_request(request, route.model, exchange.version)
         async with DisconnectWatch(exchange):
-            answer = await self._preparation.count(exchange, request, route.model, found)
+            answer = await self._preparation.count(exchange, request, route, found)
             await exchange.respond_json(answer, headers=[(b"understudy-engine", route.header)])
 
     def _encoder(self, request: dict[str, Any]) -> Encode:

@@ -51,7 +51,7 @@ async def gather(
 
     Without `pdfs`, or where it has no library, the pages of PDFs are counted and have no text. Without `fetcher`
     sources of type url are refused. `tenant`: what was read for one is not remembered for another. `counting`: nothing
-    is fetched or read, as documented of count_tokens; what is embedded is judged all the same. Raises
+    is fetched, as documented of count_tokens; what is embedded is judged all the same. Raises
     InvalidRequestError, NotFoundError, RequestTooLargeError, OverloadedError.
     """
     pace = Pace()
@@ -71,7 +71,7 @@ async def gather(
                 Medium(copy.kind, copy.block, "" if medium.by_url else medium.path)
                 for medium, copy in zip(media, copies, strict=True)
             ]
-        gathering = _Gathering(model, None if counting else pdfs, pace, tenant, counting=counting)
+        gathering = _Gathering(model, pdfs, pace, tenant, counting=counting)
         for medium in media:
             await gathering.take(medium)
         return Gathered(request, gathering.materials())

@@ -8,6 +8,7 @@ from typing import Any
 
 from understudy.documents.reader import PdfReader
 from understudy.engines.catalog import Model
+from understudy.engines.engine import EngineTurn
 from understudy.engines.materials import NO_MATERIALS
 from understudy.engines.routing import Route
 from understudy.http.exchange import Exchange
@@ -17,7 +18,7 @@ from understudy.messages.counting import count_prompt
 from understudy.messages.materials import gather
 from understudy.messages.rules import Found, check_prompt_length
 from understudy.messages.signatures import Seals, Signer, check, no_transformations
-from understudy.messages.turn import Turn
+from understudy.messages.turn import Turn, thinking_type
 from understudy.messages.unbuilt import check_built
 from understudy.net.client import Fetcher
 
@@ -87,13 +88,18 @@ class Preparation:
             started=started,
         )
 
-    async def count(self, exchange: Exchange, request: dict[str, Any], model: Model, found: Found) -> dict[str, Any]:
+    async def count(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> dict[str, Any]:
         """The answer of count_tokens: the tokens of the prompt that such a request would have."""
         check_built(request, found)
+        model, counter = route.model, route.counter
+        organization_id, workspace_id = _caller(exchange)
+        materials = NO_MATERIALS
         if found.images or found.documents or found.results:
-            await gather(request, model, pdfs=self._pdfs, fetcher=None, counting=True)
+            # Only who counts by the whole prompt must know what its documents say.
+            pdfs = None if counter is None else self._pdfs
+            gathered = await gather(request, model, pdfs=pdfs, fetcher=None, tenant=workspace_id, counting=True)
+            materials = gathered.materials
         if found.thinking:
-            organization_id, _ = _caller(exchange)
             checked = check(
                 request, signer=self._signer, model=model, organization_id=organization_id, betas=exchange.betas
             )
@@ -107,7 +113,19 @@ class Preparation:
                 "input_tokens": edited.input_tokens,
                 "context_management": {"original_input_tokens": edited.original_input_tokens},
             }
-        return {"input_tokens": await count_prompt(request, model)}
+        counted = None
+        if counter is not None:
+            counted = await counter.count(
+                EngineTurn(
+                    model=route.target,
+                    request=request,
+                    max_tokens=1,
+                    input_tokens=0,
+                    thinking=thinking_type(request, model),
+                    materials=materials,
+                )
+            )
+        return {"input_tokens": await count_prompt(request, model) if counted is None else counted}
 
 
 def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from understudy.engines.catalog import Model
 from understudy.engines.engine import EngineEvent, EngineModel, EngineTurn, PromptUsage, Stop
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
@@ -52,11 +53,11 @@ class Turn:
     answered_by: EngineModel | None = None
 
 
-def thinking_type(turn: Turn) -> str | None:
+def thinking_type(request: dict[str, Any], model: Model) -> str | None:
     """How the model may think: `thinking.type` as it is in force, None where it may not."""
-    thinking = turn.request.get("thinking")
+    thinking = request.get("thinking")
     if thinking is None:
-        return "adaptive" if turn.route.model.thinks_by_default else None
+        return "adaptive" if model.thinks_by_default else None
     return None if thinking["type"] == "disabled" else thinking["type"]
 
 
@@ -171,9 +172,22 @@ class _Answer:
             # Usage counts up to the piece in which a stop sequence ended, so that piece must be the same either way.
             whole=not request.get("stream") and not stop_sequences,
             stop_sequences=stop_sequences,
-            thinking=thinking_type(turn),
+            thinking=thinking_type(request, turn.route.model),
             materials=turn.materials,
         )
+
+    async def begin(self, batch: list[EngineEvent]) -> dict[str, Any]:
+        """The first event of all. `batch` is the engine's first; `feed` takes it afterwards."""
+        turn, model = self._turn, self.engine_turn.model
+        # Of several targets it is known only now which one answers.
+        turn.answered_by = model
+        turn.record.engine, turn.record.upstream_model = model.engine, model.upstream
+        if batch and isinstance(batch[0], PromptUsage):
+            self._billed(batch[0])
+        event = _message_start(turn)
+        if turn.started is not None:
+            await turn.started(event["message"]["id"])
+        return event
 
     def feed(self, batch: list[EngineEvent]) -> Events:
         """The events that `batch` gives rise to; the last ones of the message once `ended` is set."""
@@ -260,7 +274,7 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
         async for batch in batches:
             if not started:
                 started = True
-                yield [await _begin(turn, answer.engine_turn)]
+                yield [await answer.begin(batch)]
             events = answer.feed(batch)
             if events:
                 yield events
@@ -276,18 +290,8 @@ async def complete_turn(turn: Turn) -> dict[str, Any]:
     async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
             if not folded.message:
-                folded.add(await _begin(turn, answer.engine_turn))
+                folded.add(await answer.begin(batch))
             folded.add_all(answer.feed(batch))
             if answer.ended:
                 return folded.message
     raise InternalError
-
-
-async def _begin(turn: Turn, asked: EngineTurn) -> dict[str, Any]:
-    # Of several targets it is known only now which one answers.
-    turn.answered_by = asked.model
-    turn.record.engine, turn.record.upstream_model = asked.model.engine, asked.model.upstream
-    event = _message_start(turn)
-    if turn.started is not None:
-        await turn.started(event["message"]["id"])
-    return event

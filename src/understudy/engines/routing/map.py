@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from understudy.engines.catalog import Catalog, Model, configured_model
-from understudy.engines.engine import Engine, EngineModel
+from understudy.engines.engine import Counting, Engine, EngineModel
 from understudy.wire.errors import NotFoundError
 
 from .breaker import Breaker
@@ -79,6 +79,12 @@ class Route:
     def forwards(self) -> bool:
         """Whether a Claude upstream may answer."""
         return self.chain is not None and self.chain.forwards
+
+    @property
+    def counter(self) -> Counting | None:
+        """Who counts the tokens of a prompt for this model: its first target, where it can."""
+        engine = self.engine if self.chain is None else self.chain.targets[0].engine
+        return engine if isinstance(engine, Counting) else None
 
     def along(self, choice: Choice) -> Route:
         """The same, on a way that has begun."""
