@@ -120,3 +120,29 @@ def test_what_may_be_forwarded_is_told() -> None:
 def test_a_map_that_cannot_be_is_refused(wrong: list[Mapped]) -> None:
     with pytest.raises(ValueError, match=r"^the model m "):
         Routing(None, mapped=wrong, backends=BACKENDS)
+
+
+def test_an_engine_that_is_put_in_answers_for_its_names_until_it_is_dropped() -> None:
+    routing = Routing(SIMULATOR, mapped=[mapped("both", ("vllm", "a"), ("upstream", "b"))], backends=BACKENDS)
+    before = routing.find("claude-opus-5")
+    routing.put("late", BACKENDS["vllm"], [mapped("my-gguf", ("late", "my-gguf"))])
+    assert routing.resolve("my-gguf").target.engine == "late"
+    assert "my-gguf" in {model.id for model in routing.models()}
+    with pytest.raises(ValueError, match="late already"):
+        routing.put("late", BACKENDS["vllm"], [])
+    with pytest.raises(ValueError, match="mapped twice"):
+        routing.put("later", BACKENDS["vllm"], [mapped("my-gguf", ("later", "m"))])
+    assert "later" not in routing.backends
+    assert routing.drop("late") is BACKENDS["vllm"]
+    assert routing.find("my-gguf") is None
+    after = routing.find("claude-opus-5")
+    assert before is not None
+    assert after is not None
+    assert after.target == before.target
+    # A line that leads elsewhere too only loses the target.
+    routing.drop("vllm")
+    chain = routing.resolve("both").chain
+    assert chain is not None
+    assert [target.model.engine for target in chain.targets] == ["upstream"]
+    with pytest.raises(KeyError):
+        routing.drop("vllm")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from understudy.engines.catalog import Catalog, Model, configured_model
@@ -108,13 +108,18 @@ class Routing:
         mapped: Sequence[Mapped] = (),
         backends: Mapping[str, Backend] | None = None,
     ) -> None:
-        self._backends = backends or {}
+        self._engine = engine
+        self._catalog = Catalog(further_names)
         self._breakers: dict[tuple[str, str], Breaker] = {}
-        self._routes: dict[str, Route] = {}
+        self._build(tuple(mapped), dict(backends or {}))
+
+    def _build(self, mapped: tuple[Mapped, ...], backends: dict[str, Backend]) -> None:
+        every = _check(mapped, backends)
+        self.backends: Mapping[str, Backend] = backends
+        self.mapped, self._every = mapped, every
         self._others: dict[str, Route] = {}
-        self._catalog = catalog = Catalog(further_names)
-        self._every = next((one for one in mapped if one.name == EVERY), None)
-        self._map(catalog, mapped)
+        engine, catalog = self._engine, self._catalog
+        self._routes = self._map(catalog, mapped)
         if engine is not None:
             for name in catalog.names() - self._routes.keys():
                 model = catalog.find(name)
@@ -132,10 +137,39 @@ class Routing:
             )
         )
         chains = [route.chain for route in self._routes.values() if route.chain is not None]
-        every = () if self._every is None else self._every.targets
         self.forwards = any(chain.forwards for chain in chains) or any(
-            self._backends[target.engine].claude is not None for target in every
+            backends[target.engine].claude is not None for target in (() if every is None else every.targets)
         )
+
+    def put(self, name: str, backend: Backend, mapped: Sequence[Mapped]) -> None:
+        """Add an engine and the lines that lead to it; requests under way go on as they are.
+
+        Raises ValueError where the engine or a name is there already.
+        """
+        if name in self.backends:
+            raise ValueError(f"there is an engine {name} already")
+        self._build((*self.mapped, *mapped), {**self.backends, name: backend})
+
+    def drop(self, name: str) -> Backend:
+        """Take an engine away: lines lose it as a target, and those that led to it alone go. Raises KeyError."""
+        dropped = self.backends[name]
+        left = (
+            replace(one, targets=tuple(target for target in one.targets if target.engine != name))
+            for one in self.mapped
+        )
+        self._build(
+            tuple(one for one in left if one.targets),
+            {other: backend for other, backend in self.backends.items() if other != name},
+        )
+        for place in [place for place in self._breakers if place[0] == name]:
+            del self._breakers[place]
+        return dropped
+
+    def breaker(self, target: MappedTarget) -> Breaker:
+        """The breaker of a target of `mapped`."""
+        backend = self.backends[target.engine]
+        place = (target.engine, target.model)
+        return self._breakers.setdefault(place, Breaker(backend.failures, backend.cool_down))
 
     def find(self, name: str) -> Route | None:
         route = self._routes.get(name)
@@ -158,32 +192,20 @@ class Routing:
         """All names but those that only `*` knows."""
         return frozenset(self._routes)
 
-    def _map(self, catalog: Catalog, mapped: Sequence[Mapped]) -> None:
-        names = [one.name for one in mapped]
-        for one in mapped:
-            if names.count(one.name) > 1:
-                raise ValueError(f"the model {one.name} is mapped twice")
-            self._check(one)
+    def _map(self, catalog: Catalog, mapped: Sequence[Mapped]) -> dict[str, Route]:
+        routes: dict[str, Route] = {}
         further: dict[str, Route] = {}
         for one in mapped:
             if one.name == EVERY:
                 continue
             known = catalog.find(one.name)
             model = one.facts.applied_to(configured_model(one.name) if known is None else known)
-            self._routes[one.name] = route = self._route(model, one, one.name)
+            routes[one.name] = route = self._route(model, one, one.name)
             for name in (model.id, *model.aliases):
                 further.setdefault(name, route)
         for name, route in further.items():
-            self._routes.setdefault(name, route)
-
-    def _check(self, one: Mapped) -> None:
-        if not one.targets:
-            raise ValueError(f"the model {one.name} has no target")
-        for target in one.targets:
-            if target.engine not in self._backends:
-                raise ValueError(
-                    f"the model {one.name} is mapped to the engine {target.engine}, which is not configured"
-                )
+            routes.setdefault(name, route)
+        return routes
 
     def _route(self, model: Model, one: Mapped, name: str) -> Route:
         chain = Chain(
@@ -196,15 +218,14 @@ class Routing:
         return Route(model, first.model, RoutedEngine(chain), first.header, chain)
 
     def _target(self, model: Model, each: MappedTarget, name: str) -> Target:
-        backend = self._backends[each.engine]
-        breaker = self._breakers.setdefault((each.engine, each.model), Breaker(backend.failures, backend.cool_down))
+        backend = self.backends[each.engine]
         upstream = name if each.model == EVERY else each.model
         return Target(
             EngineModel(id=model.id, engine=each.engine, upstream=upstream),
             engine=backend.engine,
             claude=backend.claude,
             weight=each.weight,
-            breaker=breaker,
+            breaker=self.breaker(each),
             slots=backend.slots,
         )
 
@@ -219,3 +240,20 @@ class Routing:
                 del self._others[next(iter(self._others))]
             self._others[name] = route = self._route(model, every, name)
         return route
+
+
+def _check(mapped: Sequence[Mapped], backends: Mapping[str, Backend]) -> Mapped | None:
+    """The line of all other names, if there is one. Raises ValueError for a map that cannot be."""
+    seen: set[str] = set()
+    for one in mapped:
+        if one.name in seen:
+            raise ValueError(f"the model {one.name} is mapped twice")
+        seen.add(one.name)
+        if not one.targets:
+            raise ValueError(f"the model {one.name} has no target")
+        for target in one.targets:
+            if target.engine not in backends:
+                raise ValueError(
+                    f"the model {one.name} is mapped to the engine {target.engine}, which is not configured"
+                )
+    return next((one for one in mapped if one.name == EVERY), None)
