@@ -6,7 +6,9 @@ from collections.abc import Generator
 
 import pytest
 
+from installations import databases
 from servers import RunningServer, ServerStarter, start_server
+from services import Postgres, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +27,29 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerStarter]:
     yield starter
     for running in starter.started:
         running.kill()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+    """A PostgreSQL server, one for each pytest worker."""
+    with postgres_server(tmp_path_factory.mktemp("pg")) as running:
+        yield running
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Generator[str]:
+    """Which database installations of this test are kept in."""
+    kind: str = request.param
+    with databases.on(request.getfixturevalue("postgres") if kind == "postgresql" else None):
+        yield kind
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests marked `each_database` run on SQLite and on PostgreSQL."""
+    if metafunc.definition.get_closest_marker("each_database") is not None:
+        if "database" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("database")
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+from services import Postgres
 from understudy.organization import tables as organization_tables
 from understudy.settings import SecuritySettings, StorageSettings
 from understudy.storage.database import FILE_NAME, Database
@@ -19,10 +20,32 @@ from understudy.usage import tables as usage_tables
 _ = organization_tables, usage_tables  # both stand in the shared metadata once they are imported
 
 
+class _Where:
+    """Where installations keep their database: in SQLite, or in a PostgreSQL server while `on` says so."""
+
+    def __init__(self) -> None:
+        self.postgres: Postgres | None = None
+
+    @contextmanager
+    def on(self, postgres: Postgres | None) -> Generator[None]:
+        self.postgres, before = postgres, self.postgres
+        try:
+            yield
+        finally:
+            self.postgres = before
+
+    def settings(self, data_dir: Path) -> StorageSettings:
+        url = None if self.postgres is None else self.postgres.database(str(data_dir))
+        return StorageSettings(data_dir=data_dir, database_url=url)
+
+
+databases = _Where()
+
+
 @asynccontextmanager
 async def installation(data_dir: Path) -> AsyncGenerator[tuple[Database, RootSecret]]:
     """The database and root secret of `data_dir`, made at the first use."""
-    settings = StorageSettings(data_dir=data_dir)
+    settings = databases.settings(data_dir)
     db = Database(settings)
     try:
         await migrate(db)
@@ -46,6 +69,8 @@ def locked(data_dir: Path) -> Generator[sqlite3.Connection]:
 
 def query(data_dir: Path, statement: str) -> list[tuple[object, ...]]:
     """The rows of `statement`, read past SQLAlchemy."""
+    if databases.postgres is not None:
+        return databases.postgres.execute(statement, databases.postgres.database(str(data_dir)))
     connection = sqlite3.connect(data_dir / FILE_NAME, timeout=10)
     try:
         return connection.execute(statement).fetchall()

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from installations import installation, output_of, query, start_python
+from installations import databases, installation, output_of, query, start_python
 from understudy.settings import SettingsError, StorageSettings
 from understudy.storage.database import Database
 from understudy.storage.metadata import metadata
@@ -33,6 +33,7 @@ print("alembic" in sys.modules)
 """
 
 
+@pytest.mark.each_database
 async def test_the_migrations_make_exactly_the_tables_of_the_metadata(tmp_path: Path) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -68,6 +69,7 @@ def test_the_revisions_are_one_line_and_their_files_are_named_by_their_numbers()
     assert head_revision() == numbers[-1]
 
 
+@pytest.mark.each_database
 async def test_migrating_once_more_changes_nothing_and_imports_no_alembic(tmp_path: Path) -> None:
     assert output_of(start_python(_MIGRATE, str(tmp_path))).strip() == "True"
     assert output_of(start_python(_MIGRATE, str(tmp_path))).strip() == "False"
@@ -82,27 +84,30 @@ async def test_processes_that_migrate_a_new_database_at_once_all_succeed(tmp_pat
     assert query(tmp_path / "data", "SELECT count(*) FROM organization_changes") == [(1,)]
 
 
+@pytest.mark.each_database
 async def test_tasks_that_migrate_a_new_database_at_once_all_succeed(tmp_path: Path) -> None:
-    databases = [Database(StorageSettings(data_dir=tmp_path)) for _ in range(3)]
-    await asyncio.gather(*(migrate(db) for db in databases))
-    for db in databases:
+    opened = [Database(databases.settings(tmp_path)) for _ in range(3)]
+    await asyncio.gather(*(migrate(db) for db in opened))
+    for db in opened:
         await db.dispose()
 
 
+@pytest.mark.each_database
 async def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _):
         async with db.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-        with pytest.raises(DatabaseTooNewError, match=r"revision 9999, newer than this program's 0002"):
+        with pytest.raises(DatabaseTooNewError, match=f"revision 9999, newer than this program's {head_revision()}"):
             await migrate(db)
     assert issubclass(DatabaseTooNewError, SettingsError)
     assert query(tmp_path, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
+@pytest.mark.each_database
 async def test_a_migration_that_fails_leaves_the_database_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db = Database(StorageSettings(data_dir=tmp_path))
+    db = Database(databases.settings(tmp_path))
 
     def broken(connection: Connection, directory: str) -> None:
         connection.execute(text("CREATE TABLE half_done (id INTEGER)"))

@@ -67,6 +67,7 @@ async def until(condition: Callable[[], bool], timeout: float = 15.0) -> None:
         await asyncio.sleep(0.02)
 
 
+@pytest.mark.each_database
 async def test_a_request_has_a_row_and_one_that_asked_a_model_a_usage_row_within_moments(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _), started(db) as it:
         asked, plain = record(), plain_record()
@@ -79,6 +80,7 @@ async def test_a_request_has_a_row_and_one_that_asked_a_model_a_usage_row_within
         assert query(tmp_path, f'SELECT {columns} FROM "usage"') == [("claude-sonnet-4-5", 10, 20, 40, 101)]
 
 
+@pytest.mark.each_database
 async def test_stopping_writes_what_has_come_until_then(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _):
         async with started(db, flush_interval=60) as it:
@@ -89,6 +91,7 @@ async def test_stopping_writes_what_has_come_until_then(tmp_path: Path) -> None:
         assert it.outcome("written") == 1234
 
 
+@pytest.mark.each_database
 async def test_as_many_rows_as_flush_rows_do_not_wait_for_the_interval(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _), started(db, flush_interval=60, flush_rows=10) as it:
         for _ in range(9):
@@ -99,6 +102,7 @@ async def test_as_many_rows_as_flush_rows_do_not_wait_for_the_interval(tmp_path:
         await until(lambda: len(ids(tmp_path)) == 10)
 
 
+@pytest.mark.each_database
 async def test_what_is_recorded_before_the_start_is_written_too(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _):
         it = Started(db)
@@ -108,6 +112,7 @@ async def test_what_is_recorded_before_the_start_is_written_too(tmp_path: Path) 
         assert len(ids(tmp_path)) == 1
 
 
+@pytest.mark.each_database
 async def test_without_the_request_log_only_usage_is_kept(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _):
         async with started(db, request_log=False, requests=False) as it:
@@ -263,6 +268,7 @@ async def test_a_file_that_was_half_replayed_when_its_server_died_doubles_nothin
         assert sorted(ids(tmp_path, "usage")) == sorted(one.request_id for one in records)
 
 
+@pytest.mark.each_database
 async def test_one_row_that_the_database_refuses_does_not_hold_up_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
