@@ -5,29 +5,27 @@ What is loaded belongs to the process that answers; a server that is told its sc
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from understudy.control.guarding import guard
 from understudy.control.watching import ScenarioWatch
 from understudy.engines.scenarios.parsing import ScenarioError, parse_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.http.body import read_json_body
-from understudy.http.envelope import EXCHANGE, Envelope
+from understudy.http.envelope import Envelope
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
-from understudy.wire.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import count_ids
 from understudy.wire.validation import parse_json
 
 PATH: Final = "/_understudy/scenarios"
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
-
-_Handler = Callable[[Exchange, Request], Awaitable[Response]]
 
 
 def scenario_routes(scenarios: Scenarios, authenticator: Authenticator) -> list[BaseRoute]:
@@ -63,14 +61,7 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator) -> list[
         scenarios.reset()
         return JSONResponse({"type": "scenarios_reset"})
 
-    def guarded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def handle(request: Request) -> Response:
-            exchange = cast("Exchange", request.scope[EXCHANGE])
-            await _check_admin(exchange, authenticator)
-            return await handler(exchange, request)
-
-        return handle
-
+    guarded = guard(authenticator)
     return [
         Route(PATH, guarded(load), methods=["POST"]),
         Route(PATH, guarded(show), methods=["GET"]),
@@ -91,18 +82,3 @@ def connect(envelope: Envelope, scenarios: Scenarios) -> None:
     if scenarios.active:
         follow(True)
         count_ids(scenarios.ids == "deterministic")
-
-
-async def _check_admin(exchange: Exchange, authenticator: Authenticator) -> None:
-    """401 without a good key in `x-api-key` or as a Bearer token, 403 with one that is no admin key."""
-    secret = exchange.header(b"x-api-key")
-    if secret is None:
-        scheme, _, token = (exchange.header(b"authorization") or "").partition(" ")
-        secret = token.strip() if scheme.lower() == "bearer" else None
-    if secret is None:
-        raise AuthenticationError("x-api-key header is required")
-    principal = await authenticator.authenticate(secret)
-    if principal is None:
-        raise AuthenticationError("invalid x-api-key")
-    if principal.kind != "admin":
-        raise PermissionDeniedError("This needs an admin key.")

@@ -1,0 +1,46 @@
+"""Our own routes that take an admin key."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from understudy.http.envelope import EXCHANGE
+from understudy.http.exchange import Exchange
+from understudy.http.principal import Authenticator
+from understudy.wire.errors import AuthenticationError, PermissionDeniedError
+
+Handler = Callable[[Exchange, Request], Awaitable[Response]]
+Guard = Callable[[Handler], Callable[[Request], Awaitable[Response]]]
+
+
+def guard(authenticator: Authenticator) -> Guard:
+    """What makes of a handler one that is reached with an admin key only."""
+
+    def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def handle(request: Request) -> Response:
+            exchange = cast("Exchange", request.scope[EXCHANGE])
+            await _check_admin(exchange, authenticator)
+            return await handler(exchange, request)
+
+        return handle
+
+    return guarded
+
+
+async def _check_admin(exchange: Exchange, authenticator: Authenticator) -> None:
+    """401 without a good key in `x-api-key` or as a Bearer token, 403 with one that is no admin key."""
+    secret = exchange.header(b"x-api-key")
+    if secret is None:
+        scheme, _, token = (exchange.header(b"authorization") or "").partition(" ")
+        secret = token.strip() if scheme.lower() == "bearer" else None
+    if secret is None:
+        raise AuthenticationError("x-api-key header is required")
+    principal = await authenticator.authenticate(secret)
+    if principal is None:
+        raise AuthenticationError("invalid x-api-key")
+    if principal.kind != "admin":
+        raise PermissionDeniedError("This needs an admin key.")
