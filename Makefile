@@ -62,4 +62,4 @@ requirements: ## Lock what is installed, with hashes (needs uv)
 	for client in agent-sdk instructor langchain pydantic-ai; do uv pip compile --group client-$$client --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/clients-$$client.txt || exit 1; done
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache .hypothesis tests/clients/node/node_modules
+	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache .hypothesis tests/clients/node/node_modules tests/gguf/.made
