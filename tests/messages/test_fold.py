@@ -115,3 +115,11 @@ def test_blocks_of_every_kind_are_folded() -> None:
     assert list(fold.message["usage"]) == ["input_tokens", "output_tokens", "output_tokens_details", "service_tier"]
     assert fold.message["usage"]["output_tokens"] == 40
     assert message["content"] == [] and message["usage"] is usage and usage["output_tokens"] == 1
+
+
+def test_an_input_that_only_opens_brackets_costs_little_memory() -> None:
+    # Kept for each place, what closes it would be 10 GB here.
+    assert largest_closed_prefix("[" * 150_000) == {}
+    assert largest_closed_prefix('{"a":' * 500 + '{"b": [1, 2') == json.loads(
+        '{"a":' * 500 + '{"b": [1, 2]}' + "}" * 500
+    )

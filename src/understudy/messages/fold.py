@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any, Final, TypeAlias, cast
 
 import orjson
 
@@ -22,6 +23,19 @@ _USAGE_ORDER = (
     "speed",
 )
 
+# The brackets that are open, the innermost first: what closes it, and those around it.
+_Open: TypeAlias = "tuple[str, _Open] | None"
+
+_STEPS_BACK: Final = 64
+
+
+def _closing(open_: _Open) -> str:
+    closing: list[str] = []
+    while open_ is not None:
+        bracket, open_ = open_
+        closing.append(bracket)
+    return "".join(closing)
+
 
 def largest_closed_prefix(text: str) -> Any:
     """The JSON value of `text`; where it was cut off, the value of its largest prefix that can be closed; else {}.
@@ -32,9 +46,10 @@ def largest_closed_prefix(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         pass
-    # Ends of prefixes after which the structure can be closed, with what closes it.
-    ends: list[tuple[int, str]] = []
-    open_brackets: list[str] = []
+    # Ends of prefixes after which the structure can be closed, with the brackets open there. A cut inside an escape or
+    # a number needs a few steps back, never many.
+    ends: deque[tuple[int, str, _Open]] = deque(maxlen=_STEPS_BACK)
+    open_: _Open = None
     in_string = escaped = False
     for place, character in enumerate(text):
         if in_string:
@@ -44,29 +59,27 @@ def largest_closed_prefix(text: str) -> Any:
                 escaped = True
             elif character == '"':
                 in_string = False
-                ends.append((place + 1, "".join(reversed(open_brackets))))
+                ends.append((place + 1, "", open_))
             continue
         if character == '"':
             in_string = True
         elif character in "{[":
-            open_brackets.append("}" if character == "{" else "]")
-            ends.append((place + 1, "".join(reversed(open_brackets))))
+            open_ = ("}" if character == "{" else "]", open_)
+            ends.append((place + 1, "", open_))
         elif character in "}]":
-            if not open_brackets:
+            if open_ is None:
                 break
-            open_brackets.pop()
-            ends.append((place + 1, "".join(reversed(open_brackets))))
+            open_ = open_[1]
+            ends.append((place + 1, "", open_))
         elif character == ",":
-            ends.append((place, "".join(reversed(open_brackets))))
+            ends.append((place, "", open_))
     if in_string:
-        cut = len(text) - 1 if escaped else len(text)
-        ends.append((cut, '"' + "".join(reversed(open_brackets))))
-    elif open_brackets:
-        ends.append((len(text), "".join(reversed(open_brackets))))
-    # A cut inside an escape or a number needs a few steps back, never many.
-    for end, closing in reversed(ends[-64:]):
+        ends.append((len(text) - 1 if escaped else len(text), '"', open_))
+    elif open_ is not None:
+        ends.append((len(text), "", open_))
+    for end, quote, brackets in reversed(ends):
         try:
-            return orjson.loads(text[:end].rstrip().rstrip(",") + closing)
+            return orjson.loads(text[:end].rstrip().rstrip(",") + quote + _closing(brackets))
         except orjson.JSONDecodeError:
             continue
     return {}
