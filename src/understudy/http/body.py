@@ -74,7 +74,12 @@ async def _read(exchange: Exchange, limit: int) -> bytes:
 
 
 async def read_json_body(exchange: Exchange, limit: int) -> bytes:
-    """The body as UTF-8 JSON text, at most `limit` bytes before and after decoding; not parsed yet."""
+    """The body as UTF-8 JSON text, at most `limit` bytes before and after decoding; not parsed yet.
+
+    Where a route has translated it, that is the body.
+    """
+    if exchange.translated is not None:
+        return exchange.translated
     charset = _charset_of_json(exchange.header(b"content-type"))
     body = await _read(exchange, limit)
     coding = exchange.header(b"content-encoding")

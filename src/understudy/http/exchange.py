@@ -19,6 +19,7 @@ from understudy.wire.ids import new_id
 if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
+    from understudy.http.framing import Framing
     from understudy.http.principal import Principal
 
 # What a browser's script may read of an answer; the rest is hidden by the browser.
@@ -50,6 +51,7 @@ class Exchange:
         "betas",
         "cors",
         "disconnected",
+        "framing",
         "headers",
         "path_params",
         "principal",
@@ -57,6 +59,7 @@ class Exchange:
         "request_id",
         "scope",
         "started",
+        "translated",
         "unknown_betas",
         "version",
     )
@@ -74,6 +77,9 @@ class Exchange:
         # Those that no table here has; who leaves a request to a Claude upstream does not mind them.
         self.unknown_betas: tuple[str, ...] = ()
         self.path_params: Mapping[str, str] = _NO_PARAMS
+        # Of a route of another flavour: how its answers are written, and its request as one of the Messages API.
+        self.framing: Framing | None = None
+        self.translated: bytes | None = None
         self.cors = False
         self.started = False
         self.disconnected = False
@@ -112,6 +118,8 @@ class Exchange:
         if self.cors:
             headers.append((b"access-control-allow-origin", b"*"))
             headers.append((b"access-control-expose-headers", _EXPOSED))
+        if self.framing is not None:
+            headers += self.framing.headers(self.request_id)
         return headers
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -134,12 +142,18 @@ class Exchange:
         return send
 
     async def write(self, body: bytes, *, more: bool) -> None:
+        if self.framing is not None:
+            body = self.framing.piece(body)
+            if more and not body:
+                return
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def respond(
         self, status: int, body: bytes, content_type: bytes, headers: list[tuple[bytes, bytes]] | None = None
     ) -> None:
         """A whole answer, compressed when the client accepts that and it is worth it."""
+        if self.framing is not None:
+            body = self.framing.whole(body)
         fields = list(headers) if headers else []
         accepted = self.headers.get(b"accept-encoding")
         if accepted is not None and len(body) >= 1024:
@@ -156,7 +170,7 @@ class Exchange:
             self.record.status = status
             return
         await self.start(status, fields)
-        await self.write(body, more=False)
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def respond_json(
         self, value: Any, status: int = 200, headers: list[tuple[bytes, bytes]] | None = None

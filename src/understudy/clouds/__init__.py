@@ -1,0 +1,1 @@
+"""Other flavours of the Messages API: other requests in, the same pipe, other answers out."""

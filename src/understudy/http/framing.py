@@ -1,0 +1,21 @@
+"""How another flavour of the API puts the Messages API's answers on the wire."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Framing(Protocol):
+    """One request's. Everything that the request is answered passes through it, errors of any origin included."""
+
+    def headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
+        """Headers on top of those that every answer has."""
+        ...
+
+    def whole(self, body: bytes) -> bytes:
+        """A whole JSON answer, a Message or an error, in the flavour's own form."""
+        ...
+
+    def piece(self, body: bytes) -> bytes:
+        """Whole frames of an event stream in the flavour's own form; none where they say nothing there."""
+        ...
