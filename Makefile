@@ -59,7 +59,7 @@ requirements: ## Lock what is installed, with hashes (needs uv)
 	uv pip compile --group build --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/build.txt
 	uv pip compile --group dev -c requirements/base.txt -c requirements/build.txt --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/dev.txt
 	uv pip compile --group sdk-suite -c requirements/dev.txt --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/clients-sdk-suite.txt
-	for client in agent-sdk instructor langchain pydantic-ai; do uv pip compile --group client-$$client --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/clients-$$client.txt || exit 1; done
+	for client in agent-sdk instructor langchain openai pydantic-ai; do uv pip compile --group client-$$client --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o requirements/clients-$$client.txt || exit 1; done
 
 clean: ## Remove what was installed and built
 	rm -rf $(VENV) .venv-clients build dist .pytest_cache .ruff_cache .hypothesis tests/clients/node/node_modules tests/gguf/.made

@@ -12,6 +12,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
+from understudy.clouds.openai import chat_routes
 from understudy.documents.reader import PdfReader
 from understudy.engines.engine import Engine
 from understudy.engines.routing import Routing
@@ -49,7 +50,7 @@ class OneKey:
 
     workspace: str = WORKSPACE
 
-    async def authenticate(self, secret: str) -> Principal | None:
+    async def authenticate(self, secret: str, address: str = "") -> Principal | None:
         return Principal(ORGANIZATION, self.workspace, "apikey_in_process") if secret == KEY else None
 
 
@@ -109,6 +110,7 @@ class InProcess:
                 ApiRoute("/v1/models", "GET", models.list),
                 ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
                 ApiRoute("/v1/complete", "POST", completions.create),
+                *chat_routes(routing, endpoints.create, http or HttpSettings(), stream or StreamSettings()),
             ],
             other_routes=list(other_routes),
             authenticator=self.key,

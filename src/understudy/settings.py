@@ -75,6 +75,18 @@ class StorageSettings(Room):
     )
 
 
+class RedisSettings(Room):
+    """What several server processes share beside the database. It takes the extra `redis`."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="Where Redis is: `redis://`, `rediss://` or `unix://`. Default: each process has its own in memory.",
+    )
+    timeout: float = Field(
+        default=0.5, gt=0, le=30, description="Seconds in which Redis must answer before requests go on without it."
+    )
+
+
 class SecuritySettings(Room):
     """The root secret, from which all hash, signature and encryption keys are derived."""
 
@@ -88,8 +100,15 @@ class SecuritySettings(Room):
 class EngineSettings(Room):
     """One engine beside the built-in simulator. `[engines.<name>]` in the configuration file."""
 
-    kind: Literal["openai", "claude", "simulator"] = Field(description="What it speaks.")
-    base_url: str | None = Field(default=None, description="Its URL, as an SDK of its kind takes it.")
+    kind: Literal["openai", "claude", "llamacpp", "simulator"] = Field(description="What it speaks.")
+    base_url: str | None = Field(
+        default=None,
+        description="Its URL, as an SDK of its kind takes it; of kind `llamacpp` that of a llama-server.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Of kind `llamacpp`: the GGUF file, or a Hugging Face repository (`org/name`, `org/name:Q4_K_M`).",
+    )
     api_key: SecretStr | None = Field(default=None, description="The key that is sent to it.")
     dialect: str = Field(default="generic", description="What kind of OpenAI-compatible server it is.")
     api_key_env: str | None = Field(default=None, description="The environment variable that holds the key.")
@@ -132,7 +151,12 @@ class MappedModelSettings(Room):
 class ModelsSettings(Room):
     """Which model names are served, and by what."""
 
-    engine: Literal["simulator"] = Field(default="simulator", description="What answers: the built-in `simulator`.")
+    engine: str = Field(
+        default="simulator",
+        min_length=1,
+        description="What answers for names that are not mapped: the built-in `simulator`, a GGUF file, or a Hugging "
+        "Face repository (`org/name`, `org/name:Q4_K_M`), which is downloaded once.",
+    )
     simulator: bool = Field(default=True, description="Let the simulator answer for names that are not mapped.")
     names: list[str] = Field(default_factory=list[str], description="Further model names the simulator answers to.")
     queue_timeout: float = Field(
@@ -150,6 +174,28 @@ class SimulatorSettings(Room):
     time_to_first_token: float = Field(default=0.0, ge=0, le=600, description="Seconds before the first token.")
     tokens_per_second: float = Field(default=0.0, ge=0, description="Speed of the answer; 0 is no limit.")
     jitter: float = Field(default=0.0, ge=0, le=1, description="Share by which each wait varies, 0 to 1; seeded.")
+
+
+class LlamaCppSettings(Room):
+    """GGUF models that run on this machine, by llama.cpp. They take the extra `llamacpp`."""
+
+    context: int = Field(
+        default=32_768,
+        ge=0,
+        description="Tokens of a model's context, which its slots share; never more than it was trained for. 0: that.",
+    )
+    slots: int = Field(default=4, ge=1, le=256, description="Answers that are made at once.")
+    threads: int | None = Field(
+        default=None, ge=1, le=1_024, description="Threads that compute. Default: one less than the physical cores."
+    )
+    gpu_layers: int = Field(default=-1, ge=-1, description="Layers on a GPU, where there is one; -1: as many as fit.")
+    mmproj: Path | None = Field(default=None, description="The file by which the model sees images.")
+    load_timeout: float = Field(default=600.0, gt=0, description="Seconds that loading may take.")
+    directories: list[Path] = Field(
+        default_factory=list[Path],
+        description="Directories whose models may be loaded while the server runs, beside `models` in the data "
+        "directory.",
+    )
 
 
 class DocumentsSettings(Room):
@@ -181,7 +227,7 @@ class ScenarioSettings(Room):
     """Scripted answers and faults, for tests of programs that call the API (docs/testing-your-app.md)."""
 
     file: Path | None = Field(
-        default=None, description="Scenario (TOML or JSON) that is loaded at the start of every worker."
+        default=None, description="Scenario (TOML or JSON) that is loaded at the start. It takes one worker."
     )
     kept_requests: int = Field(
         default=1_000, ge=1, le=100_000, description="Received requests kept in memory while a scenario is loaded."
@@ -228,10 +274,12 @@ class Settings(BaseModel):
     server: ServerSettings = ServerSettings()
     http: HttpSettings = HttpSettings()
     storage: StorageSettings = Field(default_factory=lambda: StorageSettings())
+    redis: RedisSettings = RedisSettings()
     security: SecuritySettings = SecuritySettings()
     models: ModelsSettings = ModelsSettings()
     engines: dict[str, EngineSettings] = Field(default_factory=dict[str, EngineSettings])
     simulator: SimulatorSettings = SimulatorSettings()
+    llamacpp: LlamaCppSettings = LlamaCppSettings()
     scenarios: ScenarioSettings = ScenarioSettings()
     documents: DocumentsSettings = DocumentsSettings()
     net: NetSettings = NetSettings()
@@ -328,4 +376,9 @@ def load_settings(
         raise SettingsError(f"The setting {place} cannot be used: {first['msg']}") from None
     if (settings.server.tls_cert is None) != (settings.server.tls_key is None):
         raise SettingsError("TLS needs both server.tls_cert and server.tls_key.")
+    if settings.scenarios.file is not None and settings.server.workers > 1:
+        raise SettingsError(
+            "scenarios.file: every worker process would count its rules by itself, so that nothing would happen in "
+            "order. Use one worker with it (server.workers)."
+        )
     return settings

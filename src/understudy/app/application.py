@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from understudy.app.engines import model_map
+from understudy.clouds.openai import chat_routes
+from understudy.control.engines import engine_routes
 from understudy.control.routes import control_routes
 from understudy.control.scenarios import connect, scenario_routes
 from understudy.documents.reader import PdfReader
-from understudy.engines.claude import ClaudeSettings, ClaudeUpstream
-from understudy.engines.engine import Engine
-from understudy.engines.openai_compatible.dialects import DIALECTS
-from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
-from understudy.engines.openai_compatible.http import Timeouts
-from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, Routing, Slots
+from understudy.engines.llamacpp.failures import ModelLoadError
 from understudy.engines.scenarios.engine import ScenarioEngine
 from understudy.engines.scenarios.parsing import ScenarioError, read_scenario
 from understudy.engines.scenarios.store import Scenarios
@@ -36,7 +33,7 @@ from understudy.net.client import Fetcher
 from understudy.net.guard import Guard
 from understudy.organization.authenticator import KeyAuthenticator
 from understudy.organization.service import Organizations
-from understudy.settings import EngineSettings, NetSettings, Settings, SettingsError
+from understudy.settings import NetSettings, Settings, SettingsError
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
@@ -45,6 +42,9 @@ from understudy.usage.metrics import Metrics
 from understudy.usage.recorder import Recorder
 from understudy.wire.validation import validator
 from understudy.wire.versions import VERSIONS
+
+if TYPE_CHECKING:
+    pass
 
 # Seconds in which the database must answer for the server to be ready.
 _READY_TIMEOUT = 2.0
@@ -88,67 +88,6 @@ def _fetcher(settings: NetSettings) -> Fetcher | None:
         raise SettingsError(f"net.allow: {error}.") from None
 
 
-def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
-    engine, claude = None, None
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
-    if settings.api_key_env is not None:
-        key = os.environ.get(settings.api_key_env)
-        if not key:
-            raise SettingsError(f"engines.{name}: the variable {settings.api_key_env} is not set.")
-    if settings.kind == "simulator":
-        engine = simulator
-    elif settings.base_url is None:
-        raise SettingsError(f"engines.{name}: base_url is needed.")
-    elif settings.kind == "claude":
-        claude = ClaudeUpstream(
-            name,
-            ClaudeSettings(
-                settings.base_url,
-                key,
-                settings.auth,
-                settings.connect_timeout,
-                settings.first_byte_timeout,
-                settings.idle_timeout,
-            ),
-        )
-    else:
-        dialect = DIALECTS.get(settings.dialect)
-        if dialect is None:
-            raise SettingsError(f"engines.{name}.dialect: there is {', '.join(DIALECTS)}.")
-        try:
-            dialect = replace(dialect, **settings.options)
-        except TypeError as error:
-            raise SettingsError(f"engines.{name}.options: {error}.") from None
-        timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
-        secret = None if key is None else SecretStr(key)
-        engine = OpenAICompatibleEngine(name, settings.base_url, secret, dialect=dialect, timeouts=timeouts)
-    slots = Slots(settings.max_concurrency, settings.max_queue)
-    return Backend(engine, claude, slots, settings.failures, settings.cool_down)
-
-
-def _routing(settings: Settings, simulator: Engine) -> tuple[Routing, list[ClaudeUpstream | OpenAICompatibleEngine]]:
-    backends = {"simulator": Backend(simulator)}
-    backends |= {name: _backend(name, each, simulator) for name, each in settings.engines.items()}
-    mapped = [
-        Mapped(
-            one.name,
-            tuple(MappedTarget(each.engine, each.model, each.weight) for each in one.targets),
-            Facts(**one.model_dump(exclude={"name", "targets", "retry_rate_limits"})),
-            settings.models.queue_timeout,
-            one.retry_rate_limits,
-        )
-        for one in settings.models.map
-    ]
-    try:
-        routing = Routing(
-            simulator if settings.models.simulator else None, settings.models.names, mapped=mapped, backends=backends
-        )
-    except ValueError as error:
-        raise SettingsError(f"models.map: {error}.") from None
-    open_ends = [backend.claude or backend.engine for backend in backends.values()]
-    return routing, [end for end in open_ends if isinstance(end, ClaudeUpstream | OpenAICompatibleEngine)]
-
-
 def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelope:
     """The ASGI application. The database must be migrated; connections are made at its lifespan's start.
 
@@ -164,7 +103,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     root = RootSecret.load(settings.security, settings.storage)
     authenticator = KeyAuthenticator(db, root)
     engine = ScenarioEngine(SimulatorEngine(settings.simulator), scenarios)
-    routing, upstreams = _routing(settings, engine)
+    routing, loader, closing = model_map(settings, engine)
     metrics = Metrics(routing.names())
     recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
     documents = settings.documents
@@ -184,6 +123,10 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             validator("messages", version, ())
         await authenticator.start()
         await recorder.start()
+        try:
+            await loader.start()
+        except ModelLoadError as error:
+            raise SettingsError(str(error)) from None
         # What is alive now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -191,8 +134,9 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
 
     async def stop() -> None:
         await pdfs.close()
-        for upstream in upstreams:
-            await upstream.close()
+        await loader.stop()
+        for close in closing:
+            await close()
         await recorder.stop()
         await authenticator.stop()
         await db.dispose()
@@ -213,8 +157,13 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             # Configured names may hold a slash.
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
             ApiRoute("/v1/complete", "POST", completions.create),
+            *chat_routes(routing, messages.create, settings.http, settings.stream),
         ],
-        other_routes=control_routes(metrics, ready) + scenario_routes(scenarios, authenticator),
+        other_routes=[
+            *control_routes(metrics, ready),
+            *scenario_routes(scenarios, authenticator),
+            *engine_routes(routing, loader, authenticator),
+        ],
         authenticator=authenticator,
         request_log=recorder,
         start=start,

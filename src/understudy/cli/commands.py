@@ -50,7 +50,11 @@ def serve(
     data_dir: DataDir = None,
     config: Config = None,
     model: Annotated[
-        str | None, typer.Option(metavar="NAME", help="What answers. This version has the built-in `simulator`.")
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="What answers: the built-in `simulator`, a GGUF file, or a Hugging Face repository (org/name).",
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(help="Server processes that share the port.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM certificate chain.")] = None,

@@ -215,6 +215,11 @@ def _run_workers(
     return supervisor.were_ready
 
 
+def models_are_named(settings: Settings) -> bool:
+    """Whether a model is to run on this machine."""
+    return settings.models.engine != "simulator" or any(one.kind == "llamacpp" for one in settings.engines.values())
+
+
 def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fresh_key: bool) -> None:
     """Serve until SIGTERM or SIGINT. Raises SettingsError for what keeps it from starting."""
     settings = load_settings(config, flags)
@@ -222,6 +227,10 @@ def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fr
         raise SettingsError(f"The directory of --ready-file {ready_file} does not exist.")
     configure_logging(settings.logging)
     check_tls(settings)
+    if models_are_named(settings):
+        from understudy.cli.models import with_models_here
+
+        settings = with_models_here(settings)
     # Bound before keys are made or replaced: a start that fails changes nothing.
     bound = _bind(settings)
     url = base_url(settings, bound)
@@ -240,8 +249,15 @@ def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fr
         if settings.server.workers > 1:
             served = _run_workers(config, flags, settings, bound, tell)
         else:
-            server = _Server(_uvicorn_config(create_from(settings), settings), tell)
-            server.run([bound])
+            app = create_from(settings)
+            server = _Server(_uvicorn_config(app, settings), tell)
+            try:
+                server.run([bound])
+            except SystemExit:
+                # uvicorn exits where the application did not start, which knows why.
+                if app.failure is not None:
+                    raise app.failure from None
+                raise
             served = server.started
         if not served:
             sys.exit(1)

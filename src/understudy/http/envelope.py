@@ -17,10 +17,12 @@ from understudy.http.body import ClientGoneError
 from understudy.http.cors import answer_preflight, check_origin, is_preflight
 from understudy.http.credentials import authenticate
 from understudy.http.exchange import Exchange
+from understudy.http.framing import Framing
 from understudy.http.principal import Authenticator
 from understudy.http.protocol import RESPOND
 from understudy.http.record import RequestLog
 from understudy.http.versions import read_betas, read_version, refuse_unknown_betas
+from understudy.settings import SettingsError
 from understudy.wire.errors import (
     ApiError,
     InternalError,
@@ -51,21 +53,25 @@ CLIENT_CLOSED_REQUEST = 499
 _CLOSING = (RequestTimeoutError,)
 
 
-_Methods: TypeAlias = dict[str, Endpoint]
-
-
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
     """An endpoint of the API itself: the caller is known, and the version and betas are read, before it is asked.
 
     `path` may hold parameters as Starlette writes them (`{model_id}`, `{model_id:path}`); the endpoint finds them in
     `exchange.path_params`. A GET endpoint answers HEAD too. `any_betas`: the endpoint itself refuses unknown betas.
+    For flavours of the API: `framing` makes the form of each answer, and `version` is that of all requests, whose
+    headers for versions and betas are then not read.
     """
 
     path: str
     method: str
     endpoint: Endpoint
     any_betas: bool = False
+    framing: Callable[[], Framing] | None = None
+    version: str | None = None
+
+
+_Methods: TypeAlias = dict[str, ApiRoute]
 
 
 class Envelope:
@@ -85,15 +91,16 @@ class Envelope:
         start: Lifespan,
         stop: Lifespan,
     ) -> None:
+        # Why it did not start, where that is the operator's to mend.
+        self.failure: SettingsError | None = None
         # For those who compare them with the real service's.
         self.routes = tuple((route.method, route.path) for route in api_routes)
-        self._any_betas = frozenset(route.path for route in api_routes if route.any_betas)
         methods_of: dict[str, _Methods] = {}
         for route in api_routes:
             methods = methods_of.setdefault(route.path, {})
-            methods[route.method] = route.endpoint
+            methods[route.method] = route
             if route.method == "GET":
-                methods.setdefault("HEAD", route.endpoint)
+                methods.setdefault("HEAD", route)
         self._exact = {path: methods for path, methods in methods_of.items() if "{" not in path}
         self._patterns: list[tuple[re.Pattern[str], _Methods]] = []
         for path, methods in methods_of.items():
@@ -121,6 +128,11 @@ class Envelope:
         await receive()
         try:
             await self._start()
+        except SettingsError as error:
+            self.failure = error
+            _log.error("could not start", reason=str(error))
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
         except Exception as error:
             _log.exception("could not start")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
@@ -177,11 +189,14 @@ class Envelope:
         if methods is None:
             await self._answer_elsewhere(exchange)
             return
+        route = methods.get(scope["method"])
+        framing = (route or next(iter(methods.values()))).framing
+        if framing is not None:
+            exchange.framing = framing()
         if is_preflight(exchange):
             await answer_preflight(exchange)
             return
-        endpoint = methods.get(scope["method"])
-        if endpoint is None:
+        if route is None:
             raise MethodNotAllowedError(headers={"allow": ", ".join(sorted(methods))})
         check_origin(exchange)
         exchange.principal = principal = await authenticate(exchange, self._authenticator)
@@ -189,13 +204,16 @@ class Envelope:
         record.organization_id = principal.organization_id
         record.workspace_id = principal.workspace_id
         record.api_key_id = principal.api_key_id
-        read_version(exchange)
-        read_betas(exchange)
-        if exchange.unknown_betas and scope["path"] not in self._any_betas:
-            refuse_unknown_betas(exchange)
+        if route.version is None:
+            read_version(exchange)
+            read_betas(exchange)
+            if exchange.unknown_betas and not route.any_betas:
+                refuse_unknown_betas(exchange)
+        else:
+            exchange.version = route.version
         if self.watch is not None:
             await self.watch(exchange)
-        await endpoint(exchange)
+        await route.endpoint(exchange)
 
     def _match(self, exchange: Exchange) -> _Methods | None:
         for pattern, methods in self._patterns:

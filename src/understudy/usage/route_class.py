@@ -12,6 +12,7 @@ _EXACT = frozenset(
         "/readyz",
         "/metrics",
         "/api/hello",
+        "/v1/chat/completions",
         "/v1/complete",
         "/v1/files",
         "/v1/messages",

@@ -1,0 +1,152 @@
+"""The engines and the model map, from the settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from understudy.engines.claude import ClaudeSettings, ClaudeUpstream
+from understudy.engines.engine import Engine
+from understudy.engines.loading import Loader, lines_for_all
+from understudy.engines.openai_compatible.dialects import DIALECTS
+from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
+from understudy.engines.openai_compatible.http import Timeouts
+from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, Routing, Slots
+from understudy.settings import EngineSettings, LlamaCppSettings, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from understudy.engines.llamacpp.local import LocalModel
+    from understudy.engines.llamacpp.supervisor import WorkerSettings
+
+_NEEDED: Final = {"llamacpp": "model or base_url"}
+
+
+def _worker_settings(settings: LlamaCppSettings, path: Path, options: Mapping[str, Any]) -> WorkerSettings:
+    from understudy.engines.llamacpp.supervisor import WorkerSettings
+
+    given = WorkerSettings(
+        path,
+        mmproj=settings.mmproj,
+        n_ctx=settings.context,
+        n_parallel=settings.slots,
+        n_threads=settings.threads,
+        n_gpu_layers=settings.gpu_layers,
+        # Slots share nothing through it.
+        cache_ram_mib=0,
+        load_timeout=settings.load_timeout,
+    )
+    return replace(given, **options)
+
+
+def _local_model(name: str, spec: str, settings: LlamaCppSettings, options: Mapping[str, Any]) -> LocalModel:
+    from understudy.engines.llamacpp.failures import ModelLoadError
+    from understudy.engines.llamacpp.local import local_model
+
+    try:
+        return local_model(name, _worker_settings(settings, Path(spec), options))
+    except ModelLoadError as error:
+        raise SettingsError(str(error)) from None
+    except TypeError as error:
+        raise SettingsError(f"engines.{name}.options: {error}.") from None
+
+
+def _external_model(name: str, url: str, key: str | None) -> Engine:
+    from understudy.engines.llamacpp.engine import LlamaEngine
+    from understudy.engines.llamacpp.external import ExternalLlama
+
+    try:
+        return LlamaEngine(name, ExternalLlama(url.rstrip("/").removesuffix("/v1"), key))
+    except ValueError as error:
+        raise SettingsError(f"engines.{name}.base_url: {error}") from None
+
+
+def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
+    engine, claude = None, None
+    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
+    if settings.api_key_env is not None:
+        key = os.environ.get(settings.api_key_env)
+        if not key:
+            raise SettingsError(f"engines.{name}: the variable {settings.api_key_env} is not set.")
+    if settings.kind == "simulator":
+        engine = simulator
+    elif settings.base_url is None:
+        raise SettingsError(f"engines.{name}: {_NEEDED.get(settings.kind, 'base_url')} is needed.")
+    elif settings.kind == "llamacpp":
+        engine = _external_model(name, settings.base_url, key)
+    elif settings.kind == "claude":
+        claude = ClaudeUpstream(
+            name,
+            ClaudeSettings(
+                settings.base_url,
+                key,
+                settings.auth,
+                settings.connect_timeout,
+                settings.first_byte_timeout,
+                settings.idle_timeout,
+            ),
+        )
+    else:
+        dialect = DIALECTS.get(settings.dialect)
+        if dialect is None:
+            raise SettingsError(f"engines.{name}.dialect: there is {', '.join(DIALECTS)}.")
+        try:
+            dialect = replace(dialect, **settings.options)
+        except TypeError as error:
+            raise SettingsError(f"engines.{name}.options: {error}.") from None
+        timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
+        secret = None if key is None else SecretStr(key)
+        engine = OpenAICompatibleEngine(name, settings.base_url, secret, dialect=dialect, timeouts=timeouts)
+    slots = Slots(settings.max_concurrency, settings.max_queue)
+    return Backend(engine, claude, slots, settings.failures, settings.cool_down)
+
+
+def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, list[Callable[[], Awaitable[None]]]]:
+    """The model map, the models on this machine, and what closes the connections to others."""
+    backends = {"simulator": Backend(simulator)}
+    local: list[LocalModel] = []
+    for name, each in settings.engines.items():
+        if each.kind == "llamacpp" and each.model is not None:
+            model = _local_model(name, each.model, settings.llamacpp, each.options)
+            slots = Slots(each.max_concurrency, each.max_queue)
+            model.backend = replace(model.backend, slots=slots, failures=each.failures, cool_down=each.cool_down)
+            local.append(model)
+            backends[name] = model.backend
+        else:
+            backends[name] = _backend(name, each, simulator)
+    mapped = [
+        Mapped(
+            one.name,
+            tuple(MappedTarget(each.engine, each.model, each.weight) for each in one.targets),
+            Facts(**one.model_dump(exclude={"name", "targets", "retry_rate_limits"})),
+            settings.models.queue_timeout,
+            one.retry_rate_limits,
+        )
+        for one in settings.models.map
+    ]
+    default: Engine | None = simulator if settings.models.simulator else None
+    if settings.models.engine != "simulator":
+        if "llamacpp" in backends:
+            raise SettingsError("engines.llamacpp: this is the name of the engine that models.engine runs.")
+        model = _local_model("llamacpp", settings.models.engine, settings.llamacpp, {})
+        local.append(model)
+        backends["llamacpp"] = model.backend
+        mapped += lines_for_all(model, [one.name for one in mapped])
+        default = None
+    if local and settings.server.workers > 1:
+        raise SettingsError(
+            "server.workers: every worker process would run the models on this machine by itself. Run a llama-server "
+            "beside it and name that as an engine, or use one worker."
+        )
+    try:
+        routing = Routing(default, settings.models.names, mapped=mapped, backends=backends)
+    except ValueError as error:
+        raise SettingsError(f"models.map: {error}.") from None
+    directories = [*settings.llamacpp.directories, settings.storage.data_dir.expanduser() / "models"]
+    loader = Loader(routing, lambda path: _worker_settings(settings.llamacpp, path, {}), directories, local)
+    ends = [backend.claude or backend.engine for name, backend in backends.items() if name not in loader.models]
+    return routing, loader, [end.close for end in ends if isinstance(end, ClaudeUpstream | OpenAICompatibleEngine)]

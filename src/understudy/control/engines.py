@@ -1,0 +1,122 @@
+"""/_understudy/admin/engines: what answers requests, how it fares, and loading and unloading of GGUF models.
+
+As with scenarios, what is loaded belongs to the process that is asked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, cast
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from understudy.control.guarding import guard
+from understudy.engines.llamacpp.failures import ModelLoadError
+from understudy.engines.loading import Loader
+from understudy.engines.routing import Backend, Routing
+from understudy.http.body import read_json_body
+from understudy.http.exchange import Exchange
+from understudy.http.principal import Authenticator
+from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.wire.validation import parse_json
+
+PATH: Final = "/_understudy/admin/engines"
+
+_MOST_BYTES: Final = 64 * 1024
+_MOST_NAMES: Final = 100
+_FIELDS: Final = {"path", "name", "models"}
+
+
+def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator) -> list[BaseRoute]:
+    """The routes. All need an admin key."""
+
+    def described(name: str) -> dict[str, Any]:
+        return _described(name, routing, loader)
+
+    async def list_all(_: Exchange, __: Request) -> Response:
+        return JSONResponse({"data": [described(name) for name in routing.backends]})
+
+    async def retrieve(_: Exchange, request: Request) -> Response:
+        return JSONResponse(described(_known(request.path_params["name"], routing)))
+
+    async def load(exchange: Exchange, _: Request) -> Response:
+        path, name, models = _wanted(parse_json(await read_json_body(exchange, _MOST_BYTES)))
+        try:
+            loaded = loader.load(path, name, models)
+        except (ModelLoadError, ValueError) as error:
+            raise InvalidRequestError(str(error)) from None
+        return JSONResponse(described(loaded.name), status_code=202)
+
+    async def unload(_: Exchange, request: Request) -> Response:
+        name = _known(request.path_params["name"], routing)
+        if name not in loader.models:
+            raise InvalidRequestError(f"The engine {name} is no model on this machine, so it cannot be unloaded.")
+        await loader.unload(name)
+        return JSONResponse({"type": "engine_unloaded", "name": name})
+
+    guarded = guard(authenticator)
+    return [
+        Route(PATH, guarded(list_all), methods=["GET"]),
+        Route(PATH, guarded(load), methods=["POST"]),
+        Route(PATH + "/{name:path}", guarded(retrieve), methods=["GET"]),
+        Route(PATH + "/{name:path}", guarded(unload), methods=["DELETE"]),
+    ]
+
+
+def _known(name: str, routing: Routing) -> str:
+    if name not in routing.backends:
+        raise NotFoundError("Engine not found")
+    return name
+
+
+def _described(name: str, routing: Routing, loader: Loader) -> dict[str, Any]:
+    backend, local = routing.backends[name], loader.models.get(name)
+    targets = [(line.name, target) for line in routing.mapped for target in line.targets if target.engine == name]
+    models = [
+        {
+            "id": model,
+            "upstream_model": target.model,
+            "weight": target.weight,
+            "health": "failing" if routing.breaker(target).is_open else "ok",
+        }
+        for model, target in targets
+    ]
+    state, error = ("ready", None) if local is None else (local.state, local.error)
+    return {
+        "type": "engine",
+        "name": name,
+        "kind": _kind(name, backend, local is not None),
+        "state": state,
+        "error": error,
+        "requests": {"running": backend.slots.in_use, "waiting": backend.slots.waiting},
+        "models": models,
+    }
+
+
+def _kind(name: str, backend: Backend, is_local: bool) -> str:
+    if is_local:
+        return "llamacpp"
+    if backend.claude is not None:
+        return "claude"
+    return "simulator" if name == "simulator" else "openai"
+
+
+def _wanted(body: object) -> tuple[Path, str | None, list[str]]:
+    if not isinstance(body, dict):
+        raise InvalidRequestError("The body is a JSON object with `path`, and perhaps `name` and `models`.")
+    given = cast("dict[str, Any]", body)
+    for field in given.keys() - _FIELDS:
+        raise InvalidRequestError(f"{field}: Extra inputs are not permitted")
+    path, name, models = given.get("path"), given.get("name"), given.get("models", [])
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise InvalidRequestError("path: the file of a GGUF model")
+    if name is not None and (not isinstance(name, str) or not name or not name.isprintable()):
+        raise InvalidRequestError("name: a name for the engine")
+    if not isinstance(models, list) or len(cast("list[Any]", models)) > _MOST_NAMES:
+        raise InvalidRequestError(f"models: a list of at most {_MOST_NAMES} model names")
+    for model in cast("list[Any]", models):
+        if not isinstance(model, str) or not 0 < len(model) <= 256:
+            raise InvalidRequestError("models: names of 1 to 256 characters")
+    return Path(path), name, cast("list[str]", models)
