@@ -84,11 +84,11 @@ async def _answered(request: dict[str, Any], streaming: InProcess, whole: InProc
     assert counted.json()["input_tokens"] == sum(usage[part] for part in parts) > 0
     assert sum(usage["cache_creation"].values()) == usage["cache_creation_input_tokens"]
     assert usage["output_tokens"] <= max(request["max_tokens"], 1)
-    _check_content(request, message)
+    check_content(request, message)
     return message
 
 
-def _check_content(request: dict[str, Any], message: dict[str, Any]) -> None:
+def check_content(request: dict[str, Any], message: dict[str, Any]) -> None:
     calls = [block for block in message["content"] if block["type"] == "tool_use"]
     cut = message["stop_reason"] in {"max_tokens", "model_context_window_exceeded", "refusal"}
     choice: dict[str, Any] = request.get("tool_choice") or {"type": "auto" if request.get("tools") else "none"}

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from understudy.app.engines import model_map
+from understudy.app.shared import open_ledger, open_redis
 from understudy.clouds.openai import chat_routes
 from understudy.control.engines import engine_routes
 from understudy.control.routes import control_routes
@@ -108,10 +109,12 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
     documents = settings.documents
     pdfs = PdfReader(processes=documents.pdf_processes, timeout=documents.pdf_timeout, memory=documents.pdf_memory)
-    keys = root.derive_all(PURPOSE)
-    signer = Signer(keys)
-    forwarding = Forwarding(signer, [key_id for key_id, _ in keys], settings.stream.ping_interval)
-    preparation = Preparation(signer, pdfs=pdfs, fetcher=_fetcher(settings.net), clock=time.time)
+
+    signer = Signer(root.derive_all(PURPOSE))
+    forwarding = Forwarding(signer, settings.stream.ping_interval)
+    redis = open_redis(settings.redis)
+    ledger = open_ledger(redis, time.time)
+    preparation = Preparation(signer, pdfs=pdfs, fetcher=_fetcher(settings.net), clock=time.time, ledger=ledger)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding)
 
     completions = CompletionsEndpoint(routing, settings.http)
@@ -138,6 +141,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         for close in closing:
             await close()
         await recorder.stop()
+        if redis is not None:
+            await redis.aclose()
         await authenticator.stop()
         await db.dispose()
 
@@ -161,7 +166,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         ],
         other_routes=[
             *control_routes(metrics, ready),
-            *scenario_routes(scenarios, authenticator),
+            *scenario_routes(scenarios, authenticator, settings.server.workers),
             *engine_routes(routing, loader, authenticator),
         ],
         authenticator=authenticator,

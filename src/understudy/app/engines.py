@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import SecretStr
 
 from understudy.engines.claude import ClaudeSettings, ClaudeUpstream
+from understudy.engines.claude.engine import ClaudeEngine
 from understudy.engines.engine import Engine
 from understudy.engines.loading import Loader, lines_for_all
 from understudy.engines.openai_compatible.dialects import DIALECTS
@@ -90,6 +91,7 @@ def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
                 settings.idle_timeout,
             ),
         )
+        engine = ClaudeEngine(name, claude)
     else:
         dialect = DIALECTS.get(settings.dialect)
         if dialect is None:

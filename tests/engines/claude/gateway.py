@@ -58,7 +58,7 @@ class Gateway(InProcess):
         self.routing = Routing(None, mapped=mapped, backends=backends)
         self.signer = Signer(SIGNING_KEYS)
         self._preparation = Preparation(self.signer, pdfs=PdfReader(), fetcher=None, clock=time.time)
-        self._forwarding = Forwarding(self.signer, [key_id for key_id, _ in SIGNING_KEYS], ping_interval)
+        self._forwarding = Forwarding(self.signer, ping_interval)
 
         async def nothing() -> None:
             pass

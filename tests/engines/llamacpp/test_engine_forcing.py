@@ -23,7 +23,7 @@ from engines.llamacpp.llama_turns import (
     turn,
     user,
 )
-from understudy.engines.engine import ToolUse
+from understudy.engines.engine import PromptUsage, ToolUse
 from understudy.engines.llamacpp.plain_tools import with_plain_tools
 from understudy.wire.errors import InvalidRequestError
 
@@ -51,6 +51,7 @@ FORMAT = {"format": {"type": "json_schema", "schema": CITY}}
 VALID = jsonschema_rs.validator_for(CITY)
 
 
+@pytest.mark.slow
 async def test_a_named_tool_is_called_validly_every_time() -> None:
     async with llama(tiny()) as engine:
         choice = {"type": "tool", "name": "get_weather"}
@@ -61,6 +62,7 @@ async def test_a_named_tool_is_called_validly_every_time() -> None:
             assert stop_of(events).reason == "tool_use"
 
 
+@pytest.mark.slow
 async def test_any_tool_is_called_validly_every_time() -> None:
     async with llama(tiny()) as engine:
         called: set[str] = set()
@@ -86,6 +88,7 @@ async def test_a_call_that_is_cut_says_so() -> None:
                 assert stop.reason == "max_tokens"
 
 
+@pytest.mark.slow
 async def test_a_structured_answer_is_valid_every_time() -> None:
     async with llama(tiny()) as engine:
         for _ in range(50):
@@ -156,10 +159,20 @@ async def test_a_call_in_thoughts_is_no_call() -> None:
         ]
 
 
-async def test_thinking_comes_before_a_forced_call() -> None:
+async def test_a_forced_call_comes_without_thinking() -> None:
     async with llama(scripted_model("<think>\nNow I think.\n</think>\n\nNo call.")) as engine:
-        parts = await answer(engine, turn(tools=[WEATHER], tool_choice={"type": "any"}, thinking="adaptive"))
-        assert [part[0] for part in parts] == ["thinking", "call", "input", "stop"]
+        asked = turn(tools=[WEATHER], tool_choice={"type": "any"}, thinking="adaptive")
+        events = await events_of(engine, asked)
+        assert [part[0] for part in told(events)[1:]] == ["call", "input", "stop"]
+        assert events[0] == PromptUsage(await engine.count(asked))
+
+
+async def test_thinking_leaves_room_for_a_structured_answer() -> None:
+    async with llama(tiny()) as engine:
+        for _ in range(5):
+            parts = await answer(engine, turn(output_config=FORMAT, thinking="adaptive", max_tokens=120))
+            assert [part[0] for part in parts] == ["thinking", "text", "stop"]
+            assert VALID.is_valid(json.loads(parts[1][1]))
 
 
 async def test_a_call_that_is_not_json_is_read() -> None:

@@ -77,9 +77,11 @@ def test_thinking_of_another_organization_is_refused() -> None:
         assert refusal(request, organization_id=OTHERS, foreign_ok=True) == INVALID
 
 
-def test_thinking_of_a_key_that_is_gone_is_refused_even_beside_a_claude_upstream() -> None:
+def test_thinking_of_a_key_that_is_not_known_may_be_another_installations_beside_a_claude_upstream() -> None:
     request = followed(asked(), answer(asked(), "Hm."))
-    assert refusal(request, by=signer(NEW_SECRET), foreign_ok=True) == INVALID
+    assert refusal(request, by=signer(NEW_SECRET)) == INVALID
+    found = checked(request, by=signer(NEW_SECRET), foreign_ok=True)
+    assert found.foreign == [(1, 0)]
 
 
 def test_redacted_thinking_is_refused_in_its_own_words() -> None:

@@ -1,14 +1,17 @@
-"""Claude upstreams: servers of the same API, to which bytes are passed through."""
+"""Claude upstreams: servers of the same API, to which bytes are passed through, or turns where they cannot be."""
 
 from .body import with_model
+from .engine import ClaudeEngine
 from .errors import BadGatewayError, GatewayTimeoutError, error_answer
 from .observing import Observed
 from .reading import EventReader
 from .settings import ClaudeSettings
+from .thinking import going_on_without
 from .upstream import ClaudeUpstream, Response
 
 __all__ = [
     "BadGatewayError",
+    "ClaudeEngine",
     "ClaudeSettings",
     "ClaudeUpstream",
     "EventReader",
@@ -16,5 +19,6 @@ __all__ = [
     "Observed",
     "Response",
     "error_answer",
+    "going_on_without",
     "with_model",
 ]

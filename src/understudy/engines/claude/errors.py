@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeGuard, cast
 
 import orjson
@@ -49,6 +52,11 @@ STATUS_OF_TYPE: Final = {
 
 _TYPE_OF_STATUS: Final = {status: kind for kind, status in STATUS_OF_TYPE.items()}
 
+_TYPE: Final = re.compile(r"[a-z_]{1,64}")
+# Characters of a message that are repeated.
+_LONGEST: Final = 10_000
+_WHEN_AGAIN: Final = ("retry-after", "retry-after-ms")
+
 
 def is_error(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a parsed body or event is the API's error envelope."""
@@ -74,6 +82,41 @@ def error_answer(status: int, body: bytes, request_id: str, secret: str | None) 
         kind = _TYPE_OF_STATUS.get(status, "api_error" if status >= 500 else "invalid_request_error")
         return orjson.dumps(error_body(kind, f"The upstream answered with status {status}.", request_id)), kind
     return orjson.dumps(under_our_id(parsed, request_id, secret)), parsed["error"]["type"]
+
+
+def refusal_of(status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]], secret: str | None) -> ApiError:
+    """An upstream's answer that is no 200, as an error to raise. `headers` are those that `Response` keeps."""
+    # What is no answer at all (a redirect, a 204) is a fault of the upstream's.
+    status = status if 400 <= status <= 599 else 502
+    shown, _ = error_answer(status, body, "", secret)
+    return _as_error(status, orjson.loads(shown), headers)
+
+
+def failure_of(
+    envelope: dict[str, Any], headers: Sequence[tuple[bytes, bytes]] = (), secret: str | None = None
+) -> ApiError:
+    """An upstream's error that came with a 200, as an error to raise: it gets the status of its type."""
+    envelope = under_our_id(envelope, "", secret)
+    return _as_error(STATUS_OF_TYPE.get(envelope["error"]["type"], 500), envelope, headers)
+
+
+def _as_error(status: int, envelope: dict[str, Any], headers: Sequence[tuple[bytes, bytes]]) -> ApiError:
+    error = cast("dict[str, Any]", envelope["error"])
+    kind, message, details = error["type"], error.get("message"), error.get("details")
+    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+    retry = named.get("x-should-retry")
+    return _class_of(status, kind if _TYPE.fullmatch(kind) else "api_error")(
+        message[:_LONGEST] if isinstance(message, str) else f"The upstream answered with status {status}.",
+        details=cast("dict[str, Any]", details) if isinstance(details, dict) else None,
+        headers={name: named[name] for name in _WHEN_AGAIN if name in named},
+        retry=retry == "true" if retry in {"true", "false"} else status in {408, 409, 429} or status >= 500,
+    )
+
+
+@lru_cache(maxsize=64)
+def _class_of(status: int, kind: str) -> type[ApiError]:
+    """Status and type of an error stand in its class, and an upstream may combine them as it likes."""
+    return cast("type[ApiError]", type("UpstreamAnswerError", (ApiError,), {"status": status, "type": kind}))
 
 
 def under_our_id(error: dict[str, Any], request_id: str, secret: str | None) -> dict[str, Any]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
+
+# No prompt and no answer is as long; what is larger would fit into no column of figures.
+_MOST: Final = 1 << 40
 
 
 @dataclass(slots=True)
@@ -39,16 +42,16 @@ class Observed:
         if not isinstance(value, dict):
             return
         usage = cast("dict[str, Any]", value)
-        count = _count(usage.get("input_tokens"))
+        count = count_of(usage.get("input_tokens"))
         if count is not None:
             self.input_tokens = count
-        count = _count(usage.get("output_tokens"))
+        count = count_of(usage.get("output_tokens"))
         if count is not None:
             self.output_tokens = count
-        count = _count(usage.get("cache_read_input_tokens"))
+        count = count_of(usage.get("cache_read_input_tokens"))
         if count is not None:
             self.cache_read_input_tokens = count
-        written = _count(usage.get("cache_creation_input_tokens"))
+        written = count_of(usage.get("cache_creation_input_tokens"))
         if written is not None:
             self._written(written, usage.get("cache_creation"))
         self.service_tier = _text(usage.get("service_tier")) or self.service_tier
@@ -57,7 +60,7 @@ class Observed:
     def _written(self, written: int, split: object) -> None:
         hour = self.cache_creation_1h_input_tokens
         if isinstance(split, dict):
-            hour = _count(cast("dict[str, Any]", split).get("ephemeral_1h_input_tokens")) or 0
+            hour = count_of(cast("dict[str, Any]", split).get("ephemeral_1h_input_tokens")) or 0
         # A message_delta has the sum alone.
         self.cache_creation_1h_input_tokens = min(hour, written)
         self.cache_creation_5m_input_tokens = written - self.cache_creation_1h_input_tokens
@@ -67,6 +70,6 @@ def _text(value: object) -> str | None:
     return value[:200] if isinstance(value, str) else None
 
 
-def _count(value: object) -> int | None:
+def count_of(value: object) -> int | None:
     """An upstream's number of tokens; one that cannot be is none."""
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value < _MOST else None

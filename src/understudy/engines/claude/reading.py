@@ -7,6 +7,7 @@ ping, the error of a stream that breaks off) never falls into the middle of an e
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final, cast
 
 import orjson
@@ -140,6 +141,16 @@ class EventReader:
         self.ended = True
         self.failure = under_our_id(event, self._request_id, self._secret)
         return encode([self.failure]) if self.begun else b""
+
+
+def frames_in(whole: bytes) -> Iterator[bytes]:
+    """The data of each frame in what `EventReader.feed` gave; comments have none."""
+    start = 0
+    for match in _END.finditer(whole):
+        data = _data_of(whole[start : match.end()])
+        start = match.end()
+        if data is not None:
+            yield data
 
 
 def _data_of(frame: bytes) -> bytes | None:

@@ -109,7 +109,7 @@ class Answer:
     async def _run(self) -> AsyncGenerator[list[EngineEvent], None]:
         plan, writer, calls = self.plan, self.writer, self.template.calls
         if plan.forced or plan.schema is not None:
-            if (plan.thinks and self.template.tags.used) or plan.opened:
+            if plan.thinks and (self.template.tags.used or plan.opened):
                 async with aclosing(self._think()) as batches:
                     async for batch in batches:
                         yield batch
@@ -140,7 +140,9 @@ class Answer:
         if thoughts.state != "thinking":
             await writer.add(tags.open.rstrip() + "\n")
             thoughts.state = "thinking"
-        async with aclosing(writer.write(stop=[tags.close], most=self.plan.budget)) as batches:
+        # [guess] Where nothing says how long, at most half of what there is: an answer is better than none.
+        most = max(writer.left // 2, 1) if self.plan.budget is None else self.plan.budget
+        async with aclosing(writer.write(stop=[tags.close], most=most)) as batches:
             async for pieces in batches:
                 yield self._said(pieces)
         thoughts.close()

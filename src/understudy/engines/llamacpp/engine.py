@@ -25,7 +25,7 @@ from .errors import as_api_errors, prompt_too_long
 from .harmony import HarmonyAnswer
 from .plain_tools import HERMES
 from .plan import plan
-from .prompts import Prompts, Rendered
+from .prompts import Prompts
 from .slots import Slots
 from .supervisor import LlamaServer
 from .templates import Template, learn
@@ -49,17 +49,18 @@ class LlamaEngine:
 
     async def count(self, turn: EngineTurn) -> int:
         """The tokens of the prompt, exactly as `run` will read them."""
-        return (await self._render(turn)).prompt.tokens
+        return (await self._prompts.render(_as_asked(turn), await self._learned())).prompt.tokens
 
     async def offsets(self, turn: EngineTurn, prefixes: Sequence[Mapping[str, Any]]) -> list[int]:
         """How many tokens of the prompt each prefix of it is; see Prompts.offsets."""
-        return await self._prompts.offsets(turn, await self._learned(), prefixes)
+        return await self._prompts.offsets(_as_asked(turn), await self._learned(), prefixes)
 
     async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
         """As Engine.run. The first batch has PromptUsage, in which `cache_read_input_tokens` is what was reused of the
         slot's KV, whether or not the request asked for caching."""
         template = await self._learned()
-        rendered = await self._render(turn)
+        turn = _as_asked(turn)
+        rendered = await self._prompts.render(turn, template)
         prompt = rendered.prompt
         # One token of room: llama.cpp takes no prompt that fills its context.
         if prompt.tokens >= template.n_ctx:
@@ -89,9 +90,6 @@ class LlamaEngine:
                         elif batch:
                             yield batch
 
-    async def _render(self, turn: EngineTurn) -> Rendered:
-        return await self._prompts.render(turn, await self._learned())
-
     async def _learned(self) -> Template:
         """What the template is like, asked once."""
         if self._template is None:
@@ -104,3 +102,11 @@ class LlamaEngine:
                     self._slots = Slots(template.slots)
                     self._template = template
         return self._template
+
+
+def _as_asked(turn: EngineTurn) -> EngineTurn:
+    """A call that must be made comes first of all: no thinking goes before it, even where the model may think."""
+    choice = turn.request.get("tool_choice")
+    if turn.thinking is not None and choice and choice["type"] in {"any", "tool"}:
+        return replace(turn, thinking=None)
+    return turn

@@ -32,21 +32,20 @@ _MOST_PARTS: Final = 256
 class HarmonyAnswer(Answer):
     async def _run(self) -> AsyncGenerator[list[EngineEvent], None]:
         plan, writer = self.plan, self.writer
-        constrained = plan.forced or plan.schema is not None
-        if constrained and plan.thinks:
-            await writer.add(f"<|channel|>analysis{_MESSAGE}")
-            async with aclosing(self._body("thinking")) as batches:
-                async for batch in batches:
-                    yield batch
-            if self.reason == "max_tokens":
-                return
-            await writer.add(("" if writer.ended.kind == "word" else _END) + _NEXT)
         if plan.forced:
             async with aclosing(self._forced()) as batches:
                 async for batch in batches:
                     yield batch
             return
         if plan.schema is not None:
+            if plan.thinks:
+                await writer.add(f"<|channel|>analysis{_MESSAGE}")
+                async with aclosing(self._body("thinking")) as batches:
+                    async for batch in batches:
+                        yield batch
+                if self.reason == "max_tokens":
+                    return
+                await writer.add(("" if writer.ended.kind == "word" else _END) + _NEXT)
             await writer.add(f"<|channel|>final{_MESSAGE}")
             async with aclosing(self._json(plan.schema)) as batches:
                 async for batch in batches:

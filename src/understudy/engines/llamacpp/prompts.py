@@ -190,7 +190,7 @@ def _body(translated: Translated, template: Template) -> dict[str, Any]:
     """What is rendered. A model that may call no tool is not told of any."""
     given = translated.body
     body = {name: given[name] for name in ("messages", "chat_template_kwargs", "reasoning_effort") if name in given}
-    tools = given["tools"] if translated.calls and "tools" in given else []
+    tools = cast("list[dict[str, Any]]", given.get("tools") or []) if translated.calls else []
     if template.plain_tools:
         body["messages"] = with_plain_tools(body["messages"], tools)
     elif tools:

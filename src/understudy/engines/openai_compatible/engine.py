@@ -12,14 +12,16 @@ import orjson
 from pydantic import SecretStr
 
 from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage, Stop
+from understudy.net.upstream_http import Answer as HttpAnswer
 from understudy.wire.errors import ApiError, InvalidRequestError
 
 from .answer import Answer
 from .dialects import Dialect
 from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, read_error
-from .http import Reading, Timeouts, Upstream
+from .http import Timeouts, Upstream, read
 from .request import Translated, translate
 from .sse import MOST_BYTES, EventReader, EventTooLongError
+from .whole import chunks_of
 
 _DONE: Final = b"[DONE]"
 # Seconds in which the usage must follow the finish_reason. The answer is whole without it.
@@ -32,7 +34,8 @@ _COUNTED: Final = frozenset(
 
 
 class OpenAICompatibleEngine:
-    """POST {base_url}/chat/completions, always as a stream. `name` is the engine's own, shown by `understudy-engine`.
+    """POST {base_url}/chat/completions, as a stream where anybody sees its pieces. `name` is the engine's own, shown by
+    `understudy-engine`.
 
     `dialect` says what kind of server it is. A session is made at the first request; `close` ends it.
     """
@@ -66,8 +69,7 @@ class OpenAICompatibleEngine:
             body = {name: value for name, value in body.items() if name in _COUNTED}
         else:
             url = "/chat/completions/input_tokens"
-            body.pop("stream_options")
-            body["stream"] = False
+            _unstreamed(body)
         try:
             async with asyncio.timeout(_COUNT_TIMEOUT):
                 response = await self._upstream.send(url, _to_bytes(body), _COUNT_TIMEOUT)
@@ -87,6 +89,8 @@ class OpenAICompatibleEngine:
         A prompt that leaves less room than `max_tokens` is asked for again with what room there is, as the API does.
         """
         translated = translate(turn, self.dialect)
+        if turn.whole:
+            _unstreamed(translated.body)
         begun = False
         while True:
             try:
@@ -115,17 +119,18 @@ class OpenAICompatibleEngine:
         began = now()
         response = await upstream.send("/chat/completions", _to_bytes(translated.body), timeouts.first_byte)
         chunks = _Chunks()
-        reading = Reading(response, timeouts.first_byte - (now() - began))
+        response.allow(timeouts.first_byte - (now() - began))
         begun = False
         try:
             if response.status != 200:
-                raise self._error(turn, response.status, _parsed(await upstream.body(response)), response.headers)
+                said = _parsed(await upstream.body(response))
+                raise self._error(turn, response.status, said, _named(response.headers))
             if response.content_type == "application/json":
-                # It does not stream: its whole answer is one chunk.
-                found = [_object(await upstream.body(response, MOST_BYTES))]
+                # It was asked for a whole answer, or does not stream.
+                found = chunks_of(_object(await upstream.body(response, MOST_BYTES)), turn.max_tokens)
                 chunks.done = True
             else:
-                found = await self._next(reading, chunks, answer)
+                found = await self._next(response, chunks, answer)
             while found or not chunks.done:
                 events: list[EngineEvent] = []
                 for chunk in found:
@@ -136,7 +141,7 @@ class OpenAICompatibleEngine:
                     if answer.over:
                         break
                 if found:
-                    reading.renew(timeouts.idle if answer.reason is None else _USAGE_WAIT)
+                    response.allow(timeouts.idle if answer.reason is None else _USAGE_WAIT)
                     if not turn.max_tokens:
                         events = [event for event in events if isinstance(event, PromptUsage)]
                     if events or not begun:
@@ -144,21 +149,20 @@ class OpenAICompatibleEngine:
                         yield events
                 if answer.over or chunks.done:
                     break
-                found = await self._next(reading, chunks, answer)
+                found = await self._next(response, chunks, answer)
             if not begun or (chunks.broken and answer.reason is None and not answer.over):
                 raise UpstreamError("The model's server broke its answer off.")
             yield answer.end() if turn.max_tokens else [Stop("max_tokens", 0)]
         finally:
-            reading.stop()
             if chunks.done and not chunks.broken:
                 upstream.drain(response)
             else:
                 response.close()
 
-    async def _next(self, reading: Reading, chunks: _Chunks, answer: Answer) -> list[dict[str, Any]]:
+    async def _next(self, response: HttpAnswer, chunks: _Chunks, answer: Answer) -> list[dict[str, Any]]:
         """The chunks that the next bytes complete. An answer that has its finish_reason is whole, whatever follows."""
         try:
-            return chunks.feed(await reading.read())
+            return chunks.feed(await read(response))
         except (UpstreamError, UpstreamTimeoutError):
             if answer.reason is None:
                 raise
@@ -194,6 +198,16 @@ class _Chunks:
             raise UpstreamError("The model's server sent an event without an end.") from None
         found: list[dict[str, Any]] = []
         for lines in events:
+            # Almost all of a stream are chunks of one line.
+            if len(lines) == 1:
+                chunk: Any = None
+                try:
+                    chunk = orjson.loads(lines[0])
+                except orjson.JSONDecodeError:
+                    pass
+                if chunk.__class__ is dict:
+                    found.append(chunk)
+                    continue
             self._take(lines, found)
             if self.done:
                 return found
@@ -240,6 +254,15 @@ def _object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise UpstreamError("The model's server sent what cannot be read.")
     return cast("dict[str, Any]", value)
+
+
+def _unstreamed(body: dict[str, Any]) -> None:
+    body["stream"] = False
+    body.pop("stream_options", None)
+
+
+def _named(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
 
 
 def _to_bytes(body: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+_DATA: Final = b"data: "
 _BOM: Final = b"\xef\xbb\xbf"
 # Bytes of one event: a whole answer in one chunk has room, endless garbage has not.
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -46,7 +47,9 @@ class EventReader:
         last = lines.pop()
         events: list[list[bytes]] = []
         for line in lines:
-            if line:
+            if line.startswith(_DATA):
+                self._lines.append(line[len(_DATA) :])
+            elif line:
                 self._take(line)
             elif self._lines:
                 events.append(self._lines)

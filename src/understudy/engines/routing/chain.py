@@ -30,7 +30,7 @@ _BROKEN: Final = "What answers for this model does not work at the moment. Pleas
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """Where requests may go: an engine that is asked for events, or a Claude upstream that is passed bytes.
+    """Where requests may go: an engine that is asked for events, and a Claude upstream that is passed bytes.
 
     `weight` is its share of the requests among its chain's targets; 0 is asked only when those with weight have failed.
     """

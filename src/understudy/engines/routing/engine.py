@@ -42,8 +42,10 @@ class RoutedEngine:
     async def _along(self, turn: EngineTurn, choice: Choice) -> AsyncGenerator[list[EngineEvent], None]:
         while True:
             target = await choice.next()
-            if target.engine is None:
+            # Bytes lose nothing; but only who has begun the way elsewhere has bytes to pass.
+            if target.claude is not None and self._choice is not None:
                 raise PassOn
+            assert target.engine is not None
             turn.model = target.model
             async with aclosing(target.engine.run(turn)) as batches:
                 try:

@@ -30,7 +30,8 @@ EVERY: Final = "*"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A configured engine: one that is asked for events, or a Claude upstream; one of the two is None.
+    """A configured engine. `claude`, where it is a Claude upstream, is passed bytes; `engine` is asked for events where
+    there are none to pass.
 
     `slots` bounds the requests it has at once. `failures` and `cool_down` are those of the breakers of its models.
     """

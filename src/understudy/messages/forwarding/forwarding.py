@@ -7,7 +7,7 @@ they are, under our request id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -22,6 +22,7 @@ from understudy.engines.claude import (
     Observed,
     Response,
     error_answer,
+    going_on_without,
     with_model,
 )
 from understudy.engines.claude.errors import BROKE_OFF, NO_ANSWER, STATUS_OF_TYPE, is_error
@@ -72,10 +73,10 @@ class _Request:
 
 
 class Forwarding:
-    """`signer` and `key_ids`: what tells thinking that was signed here; `key_ids` are those of the signer's keys."""
+    """`signer` tells thinking that was signed here. `ping_interval`: seconds of silence before a ping."""
 
-    def __init__(self, signer: Signer, key_ids: Collection[str], ping_interval: float) -> None:
-        self._issuers = Issuers(signer, key_ids)
+    def __init__(self, signer: Signer, ping_interval: float) -> None:
+        self._issuers = Issuers(signer)
         self._ping_interval = ping_interval
 
     async def forward(
@@ -130,7 +131,8 @@ class Forwarding:
         principal = exchange.principal
         left = self._issuers.without_ours(request, "" if principal is None else principal.organization_id)
         if left is not request:
-            request, body = left, to_json(left).encode()
+            request = going_on_without(left)
+            body = to_json(request).encode()
         headers: dict[str, str] = {}
         for name in _PASSED:
             value = exchange.header(name.encode())

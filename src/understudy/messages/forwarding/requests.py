@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from understudy.messages.signatures import Signer, leave_out
-from understudy.messages.signatures.format import decode
 from understudy.wire.errors import InvalidRequestError
 
 Endpoint: TypeAlias = Literal["messages", "count_tokens"]
@@ -34,11 +32,10 @@ def check_forwarded(body: object, endpoint: Endpoint) -> dict[str, Any]:
 
 
 class Issuers:
-    """Tells who signed thinking. `key_ids` are those of the signer's keys."""
+    """Tells who signed thinking."""
 
-    def __init__(self, signer: Signer, key_ids: Collection[str]) -> None:
+    def __init__(self, signer: Signer) -> None:
         self._signer = signer
-        self._key_ids = frozenset(key_ids)
 
     def without_ours(self, request: dict[str, Any], organization_id: str) -> dict[str, Any]:
         """The request without thinking that was signed here. Raises InvalidRequestError where such is damaged."""
@@ -62,14 +59,7 @@ class Issuers:
                     continue
                 if self._signer.open(kind, signature, text, organization_id) is not None:
                     ours.append((index, place))
-                elif self._is_damaged(signature):
+                elif self._signer.is_damaged(signature):
                     name = "signature" if kind == "thinking" else "data"
                     raise InvalidRequestError(f"messages.{index}.content.{place}: Invalid `{name}` in `{kind}` block")
         return leave_out(request, ours)
-
-    def _is_damaged(self, signature: str) -> bool:
-        """Whether it was made here and is not whole any more. Another installation's is whole, with a key we lack."""
-        if not self._signer.is_ours(signature):
-            return False
-        parts = decode(signature)
-        return parts is None or parts.key_id in self._key_ids

@@ -195,7 +195,7 @@ class _Walk:
         kind, signature = block["type"], signature_of(block)
         opened = self._signer.open(kind, signature, block.get("thinking") or "", self._organization_id)
         if opened is None:
-            if not self._foreign_ok or self._signer.is_ours(signature):
+            if not self._foreign_ok or self._signer.is_damaged(signature):
                 raise _refusal(where, _INVALID[kind])
         elif where[0] == self._latest and self._modified(where, opened):
             raise _refusal(where, _MODIFIED)

@@ -14,6 +14,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import ne
 from typing import Final, Literal, TypeAlias
 
 from understudy.engines.catalog import Model
@@ -125,6 +126,14 @@ class Signer:
         raw = bytes_of(signature)
         return any(mark in raw for mark in self._marks)
 
+    def is_damaged(self, signature: str) -> bool:
+        """Whether it was made here and is not whole any more. Another installation's is whole, with a key we lack."""
+        if not self.is_ours(signature):
+            return False
+        parts = decode(signature)
+        # One character of the text is up to two of a key's id, and no two ids are as near to each other.
+        return parts is None or any(_near(parts.key_id, known) for known in self._keys)
+
     def _make(
         self, how: bytes, seen: str, carried: str | None, model: Model, organization_id: str, place: Place
     ) -> str:
@@ -155,6 +164,10 @@ class Signer:
     def _crypt(self, key_id: str, siv: bytes, text: bytes) -> bytes:
         stream = hashlib.shake_256(self._keys[key_id][1] + siv).digest(len(text))
         return (int.from_bytes(text, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(text), "big")
+
+
+def _near(key_id: str, known: str) -> bool:
+    return len(key_id) == len(known) and sum(map(ne, key_id, known)) <= 2
 
 
 def _bytes(text: str) -> bytes:
