@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from services import Postgres
+from understudy.limits import spend_tables
+from understudy.limits import tables as limits_tables
 from understudy.organization import tables as organization_tables
 from understudy.settings import SecuritySettings, StorageSettings
 from understudy.storage.database import FILE_NAME, Database
@@ -17,7 +19,7 @@ from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret
 from understudy.usage import tables as usage_tables
 
-_ = organization_tables, usage_tables  # both stand in the shared metadata once they are imported
+_ = spend_tables, limits_tables, organization_tables, usage_tables  # all stand in the metadata once imported
 
 
 class _Where:

@@ -80,7 +80,7 @@ class RedisSettings(Room):
 
     url: SecretStr | None = Field(
         default=None,
-        description="Where Redis is: `redis://`, `rediss://` or `unix://`. Default: each process has its own in memory.",
+        description="Redis: `redis://…`, `rediss://…` or `unix://…`. Default: each process has its own in memory.",
     )
     timeout: float = Field(
         default=0.5, gt=0, le=30, description="Seconds in which Redis must answer before requests go on without it."
@@ -258,6 +258,66 @@ class UsageSettings(Room):
     request_log: bool = Field(default=True, description="Write a row for every request, besides the usage rows.")
 
 
+class CommitmentSettings(Room):
+    """Priority Tier capacity of a model. `[[limits.priority]]` in the configuration file."""
+
+    model: str = Field(min_length=1, description="The model's id.")
+    input_tokens_per_minute: int = Field(ge=1, description="Input tokens a minute.")
+    output_tokens_per_minute: int = Field(ge=1, description="Output tokens a minute.")
+
+
+class LimitsSettings(Room):
+    """Rate limits: how large they are, whether they are enforced, and where they are kept."""
+
+    mode: Literal["observe", "enforce"] = Field(
+        default="observe",
+        description="`observe` counts and tells limits in the headers and refuses nothing; `enforce` answers 429. A "
+        "workspace may have its own.",
+    )
+    table: Literal["2026-01", "2026-10"] = Field(
+        default="2026-10", description="Tiers 1 to 4 of 2026-01, or Start, Build, Scale and Custom of 2026-10."
+    )
+    tier: str | None = Field(
+        default=None,
+        description="Tier of organizations that have none of their own: `tier_1` to `tier_4`; `evaluation`, `start`, "
+        "`build`, `scale`; or `custom`, which has no limits. Default: `tier_1`, or `start`.",
+    )
+    burst: float = Field(default=1.0, gt=0, le=1, description="Share of a minute's requests that may come at once.")
+    token_burst: float = Field(default=1.0, gt=0, le=1, description="Share of a minute's tokens that may come at once.")
+    otpm_accounting: Literal["actual", "reserve"] = Field(
+        default="actual",
+        description="Output counts as it is produced, or `max_tokens` is reserved first, as before 2026-02-19.",
+    )
+    when_redis_is_away: Literal["open", "closed"] = Field(
+        default="open",
+        description="`open`: each server goes on with its share of the limits; `closed`: requests are answered 529.",
+    )
+    replicas: int = Field(
+        default=1, ge=1, description="Server processes that share the limits, on all machines; for `open`."
+    )
+    key_requests_per_minute: int | None = Field(
+        default=None, ge=0, description="Of each API key, unless it has a budget of its own. Default: no bound."
+    )
+    key_tokens_per_minute: int | None = Field(default=None, ge=0, description="Likewise; uncached input and output.")
+    key_requests_per_day: int | None = Field(default=None, ge=0, description="Likewise.")
+    key_tokens_per_day: int | None = Field(default=None, ge=0, description="Likewise.")
+    other_requests_per_minute: int | None = Field(
+        default=None, ge=0, description="Of each model that is not in the catalog. Default: no limit."
+    )
+    other_input_tokens_per_minute: int | None = Field(default=None, ge=0, description="Likewise.")
+    other_output_tokens_per_minute: int | None = Field(default=None, ge=0, description="Likewise.")
+    fast_input_tokens_per_minute: int | None = Field(
+        default=None, ge=0, description="Of fast mode, for each group of models. Default: the standard limits count."
+    )
+    fast_output_tokens_per_minute: int | None = Field(default=None, ge=0, description="Likewise.")
+    priority: list[CommitmentSettings] = Field(
+        default_factory=list[CommitmentSettings], description="Priority Tier commitments, in the file only."
+    )
+    ramp: bool = Field(default=False, description="Refuse traffic that grows too fast; the rule is our own guess.")
+    ramp_growth: float = Field(default=2.0, gt=1, description="Times the requests of the minute before.")
+    ramp_free_share: float = Field(default=0.1, gt=0, le=1, description="Share of a limit that is always there.")
+
+
 class LoggingSettings(Room):
     """What is logged. Bodies and keys never are."""
 
@@ -284,6 +344,7 @@ class Settings(BaseModel):
     documents: DocumentsSettings = DocumentsSettings()
     net: NetSettings = NetSettings()
     stream: StreamSettings = StreamSettings()
+    limits: LimitsSettings = LimitsSettings()
     usage: UsageSettings = UsageSettings()
     logging: LoggingSettings = LoggingSettings()
 
@@ -376,6 +437,11 @@ def load_settings(
         raise SettingsError(f"The setting {place} cannot be used: {first['msg']}") from None
     if (settings.server.tls_cert is None) != (settings.server.tls_key is None):
         raise SettingsError("TLS needs both server.tls_cert and server.tls_key.")
+    if settings.server.workers > 1 and settings.limits.mode == "enforce" and settings.redis.url is None:
+        raise SettingsError(
+            "server.workers: each worker process would count limits by itself. Give redis.url, one worker, or "
+            "limits.mode observe."
+        )
     if settings.scenarios.file is not None and settings.server.workers > 1:
         raise SettingsError(
             "scenarios.file: every worker process would count its rules by itself, so that nothing would happen in "

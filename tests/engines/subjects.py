@@ -13,7 +13,7 @@ from asgi import Answer, InProcess
 from engines.routing.engines import Scripted
 from engines.wire import Wire
 from streams import check_stream, parse_sse, without_ids, without_signatures
-from understudy.engines.engine import Counting, Engine, EngineEvent, EngineTurn
+from understudy.engines.engine import Engine, EngineEvent, EngineTurn, counts
 from understudy.http.envelope import Envelope
 from understudy.messages.fold import Fold
 from whole_requests import BY_NAME
@@ -106,8 +106,8 @@ class Subject:
     api: InProcess = field(init=False)
 
     def __post_init__(self) -> None:
-        watching = WatchedCounting if isinstance(self.engine, Counting) else Watched
-        self.watched = watching(self.engine)
+        engine = self.engine
+        self.watched = WatchedCounting(engine) if counts(self.engine) else Watched(engine)
         self.api = InProcess(self.watched)
 
     @property
@@ -161,7 +161,7 @@ class WatchedCounting(Watched):
     """The same of an engine that counts."""
 
     async def count(self, turn: EngineTurn) -> int | None:
-        assert isinstance(self.engine, Counting)
+        assert counts(self.engine)
         return await self.engine.count(turn)
 
 

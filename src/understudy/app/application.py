@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from understudy.app.engines import model_map
+from understudy.app.limits import make_limiter
 from understudy.app.shared import open_ledger, open_redis
 from understudy.clouds.openai import chat_routes
 from understudy.control.engines import engine_routes
@@ -24,6 +25,7 @@ from understudy.engines.scenarios.parsing import ScenarioError, read_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.http.envelope import ApiRoute, Envelope
+from understudy.limits.watch import OverridesWatch
 from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
 from understudy.messages.forwarding import Forwarding
@@ -115,7 +117,9 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     redis = open_redis(settings.redis)
     ledger = open_ledger(redis, time.time)
     preparation = Preparation(signer, pdfs=pdfs, fetcher=_fetcher(settings.net), clock=time.time, ledger=ledger)
-    messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding)
+    overrides = OverridesWatch(db)
+    limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
+    messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, limiter)
 
     completions = CompletionsEndpoint(routing, settings.http)
     models = ModelsEndpoints(routing)
@@ -125,6 +129,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         for version in VERSIONS:
             validator("messages", version, ())
         await authenticator.start()
+        await overrides.start()
         await recorder.start()
         try:
             await loader.start()
@@ -141,6 +146,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         for close in closing:
             await close()
         await recorder.stop()
+        await overrides.stop()
         if redis is not None:
             await redis.aclose()
         await authenticator.stop()

@@ -9,9 +9,9 @@ ends it where another of the same kind follows. `tokens` of an event is how many
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
 
 from understudy.engines.materials import NO_MATERIALS, Materials
 
@@ -34,7 +34,8 @@ class EngineTurn:
     `request` is the Messages request as it was validated (never changed by an engine). `max_tokens` counts tokens,
     `input_tokens` is the count of the whole prompt. `whole`: nobody sees the pieces of the answer, so it may come in as
     few of them as is convenient. `thinking`: whether the model may think, and how (`thinking.type`; None where it may
-    not). `materials` is what the request's documents and images hold.
+    not). `materials` is what the request's documents and images hold. What an engine keeps of one `tenant`'s prompts no
+    other may use.
     """
 
     model: EngineModel
@@ -45,6 +46,7 @@ class EngineTurn:
     stop_sequences: list[str] = field(default_factory=list[str])
     thinking: str | None = None
     materials: Materials = NO_MATERIALS
+    tenant: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -113,10 +115,13 @@ class PromptUsage:
     """The upstream's own count of the prompt, which takes the place of the estimate. Of several the last one counts.
 
     `input_tokens` are those of the whole prompt, `cache_read_input_tokens` those of them that were not computed again.
+    `reused` is given, in the first batch, by an engine whose own memory it was: how much of it is reported as read is
+    then for the ledger to say, and `cache_read_input_tokens` says nothing.
     """
 
     input_tokens: int
     cache_read_input_tokens: int = 0
+    reused: int | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -147,10 +152,31 @@ class Engine(Protocol):
         ...
 
 
-@runtime_checkable
+class Measuring(Protocol):
+    """An engine that counts, and remembers what it computed of a prompt."""
+
+    async def count(self, turn: EngineTurn) -> int:
+        """As Counting, and always known."""
+        ...
+
+    async def offsets(self, turn: EngineTurn, prefixes: Sequence[Mapping[str, Any]]) -> list[int]:
+        """How many tokens of the turn's prompt each of `prefixes` is: fields of a request that ends where a breakpoint
+        stands, to be laid over the turn's. In the order of the prompt; none is less than the one before."""
+        ...
+
+
 class Counting(Protocol):
     """An engine that knows how many tokens a prompt has for its model."""
 
     async def count(self, turn: EngineTurn) -> int | None:
         """The tokens of the prompt of such a turn; None where it cannot be told. Raises ApiError as `run` does."""
         ...
+
+
+# Asked for every request, where isinstance with a protocol would cost microseconds.
+def counts(engine: object) -> TypeGuard[Counting]:
+    return hasattr(engine, "count")
+
+
+def measures(engine: object) -> TypeGuard[Measuring]:
+    return hasattr(engine, "offsets")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from understudy.http.compression import decode_body
@@ -90,3 +91,36 @@ async def read_json_body(exchange: Exchange, limit: int) -> bytes:
         if len(body) > limit:
             raise _too_large(limit)
     return body
+
+
+async def stream_body(exchange: Exchange, limit: int) -> AsyncGenerator[bytes]:
+    """The body as it arrives, for what is too large to be held: any kind of it, and never encoded.
+
+    Raises RequestTooLargeError beyond `limit` bytes, and before the first where the length that was declared is;
+    RequestTimeoutError, InvalidRequestError, ClientGoneError.
+    """
+    if exchange.headers.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}:
+        raise InvalidRequestError(
+            "content-encoding: an upload cannot be compressed",
+            details={"error_code": "request_body_encoding_unsupported"},
+        )
+    declared = exchange.headers.get(b"content-length")
+    if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
+        raise _too_large(limit)
+    received = 0
+    more = True
+    while more:
+        message = await exchange.receive()
+        if exchange.scope.get(BODY_TOO_SLOW):
+            raise RequestTimeoutError(
+                "The request body was not received in time", details={"error_code": "request_body_timeout"}
+            )
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        piece = message.get("body", b"")
+        received += len(piece)
+        if received > limit:
+            raise _too_large(limit)
+        more = message.get("more_body", False)
+        if piece:
+            yield piece

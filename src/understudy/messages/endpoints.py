@@ -11,6 +11,8 @@ from understudy.engines.routing import PassOn, Route, Routing
 from understudy.engines.routing.chain import engine_header
 from understudy.http.body import read_json_body
 from understudy.http.exchange import DisconnectWatch, Exchange
+from understudy.http.limiting import UNLIMITED, Admission, Limits
+from understudy.http.principal import Principal
 from understudy.http.versions import refuse_unknown_betas
 from understudy.messages.forwarding import Forwarding, check_forwarded
 from understudy.messages.preparation import Preparation
@@ -37,6 +39,11 @@ async def _pause() -> None:
     await asyncio.sleep(0)
 
 
+def _caller(exchange: Exchange) -> Principal:
+    assert exchange.principal is not None, "the envelope knows the caller before any route is asked"
+    return exchange.principal
+
+
 class MessagesEndpoints:
     def __init__(
         self,
@@ -45,8 +52,10 @@ class MessagesEndpoints:
         http: HttpSettings,
         stream: StreamSettings,
         forwarding: Forwarding | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._routing = routing
+        self._limits = limits
         self._forwarding = forwarding if routing.forwards else None
         self._preparation = preparation
         self._http = http
@@ -66,7 +75,10 @@ class MessagesEndpoints:
         request = await self._check(exchange, sent, body, "messages")
         await self._answer(exchange, request, self._routing.resolve(request["model"]))
 
-    async def _answer(self, exchange: Exchange, request: dict[str, Any], route: Route) -> None:
+    async def _answer(
+        self, exchange: Exchange, request: dict[str, Any], route: Route, admission: Admission | None = None
+    ) -> None:
+        """`admission` is that of a request which several targets may answer; who has begun it ends it."""
         record = exchange.record
         record.model = route.model.id
         found = check_request(request, route.model, exchange.version, exchange.betas)
@@ -74,19 +86,42 @@ class MessagesEndpoints:
         async with DisconnectWatch(exchange):
             record.engine = route.target.engine
             record.upstream_model = route.target.upstream
+            if admission is None:
+                self._limits.check(_caller(exchange), model=route.model.id)
             turn = await self._preparation.prepare(exchange, request, route, found)
+            begun = admission is None
+            if admission is None:
+                use = turn.use
+                admission = await self._limits.begin(
+                    _caller(exchange),
+                    model=route.model.id,
+                    input_tokens=use.total_tokens - use.cache_read_input_tokens,
+                    cache_read_input_tokens=use.cache_read_input_tokens,
+                    max_tokens=request["max_tokens"],
+                    fast=request.get("speed") == "fast",
+                    service_tier=request.get("service_tier") or "auto",
+                )
+            turn.admission = told = admission
 
             def headers() -> list[tuple[bytes, bytes]]:
                 by = turn.answered_by
-                return [(b"understudy-engine", route.header if by is route.target or by is None else engine_header(by))]
+                engine = route.header if by is route.target or by is None else engine_header(by)
+                return [*told.headers, (b"understudy-engine", engine)]
 
-            if streamed:
-                async with aclosing(stream_turn(turn)) as events:
-                    await send_stream(exchange, events, self._encoder(request), headers, self._stream.ping_interval)
-            else:
-                message = await complete_turn(turn)
-                record.time_to_first_token = exchange.elapsed()
-                await exchange.respond_json(message, headers=headers())
+            try:
+                if streamed:
+                    async with aclosing(stream_turn(turn)) as events:
+                        await send_stream(exchange, events, self._encoder(request), headers, self._stream.ping_interval)
+                else:
+                    message = await complete_turn(turn)
+                    record.time_to_first_token = exchange.elapsed()
+                    # The headers of a whole answer tell what it has used (recorded).
+                    await told.finish(record)
+                    await exchange.respond_json(message, headers=headers())
+            finally:
+                # Whatever became of it; the record says how far it came.
+                if begun:
+                    await told.finish(record)
 
     async def count_tokens(self, exchange: Exchange) -> None:
         """How many tokens the prompt of such a request has."""
@@ -97,10 +132,12 @@ class MessagesEndpoints:
         request = await self._check(exchange, sent, body, "count_tokens")
         await self._count(exchange, request)
 
-    async def _count(self, exchange: Exchange, request: dict[str, Any]) -> None:
+    async def _count(self, exchange: Exchange, request: dict[str, Any], *, limited: bool = False) -> None:
         route = self._routing.resolve(request["model"])
         exchange.record.model = route.model.id
         found = check_count_request(request, route.model, exchange.version)
+        if not limited:
+            await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
         async with DisconnectWatch(exchange):
             answer = await self._preparation.count(exchange, request, route, found)
             await exchange.respond_json(answer, headers=[(b"understudy-engine", route.header)])
@@ -121,19 +158,29 @@ class MessagesEndpoints:
         assert self._forwarding is not None
         request = check_forwarded(body, endpoint)
         exchange.record.model = route.model.id
-        async with DisconnectWatch(exchange):
-            with route.chain.choose() as choice:
-                while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):
-                    refuse_unknown_betas(exchange)
-                    checked = await self._check(exchange, sent, body, endpoint)
-                    if endpoint == "count_tokens":
-                        await self._count(exchange, checked)
-                        break
-                    try:
-                        await self._answer(exchange, checked, route.along(choice))
-                        break
-                    except PassOn:
-                        continue
+        # What the prompt has is known when the upstream has counted it. One token is asked for, so that debt of the
+        # requests before holds this one up.
+        if endpoint == "messages":
+            admission = await self._limits.begin(_caller(exchange), model=route.model.id, input_tokens=1)
+        else:
+            admission = await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
+        try:
+            async with DisconnectWatch(exchange):
+                with route.chain.choose() as choice:
+                    while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):
+                        refuse_unknown_betas(exchange)
+                        checked = await self._check(exchange, sent, body, endpoint)
+                        if endpoint == "count_tokens":
+                            await self._count(exchange, checked, limited=True)
+                            break
+                        try:
+                            await self._answer(exchange, checked, route.along(choice), admission)
+                            break
+                        except PassOn:
+                            continue
+        finally:
+            if endpoint == "messages":
+                await admission.finish(exchange.record)
         return True
 
     async def _check(self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint) -> dict[str, Any]:

@@ -3,18 +3,20 @@ edited, counted and looked up in the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from understudy.documents.reader import PdfReader
 from understudy.engines.catalog import Model
-from understudy.engines.engine import EngineTurn
-from understudy.engines.materials import NO_MATERIALS
+from understudy.engines.engine import EngineTurn, Measuring
+from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.exchange import Exchange
-from understudy.messages.caching import CacheUse, MemoryLedger, PromptCache, asks_diagnosis
+from understudy.messages.caching import CacheUse, Ledger, MemoryLedger, PromptCache, asks_diagnosis
+from understudy.messages.caching.cache import Measure
+from understudy.messages.caching.verified import prefixes
 from understudy.messages.context import edit_context, without_cleared
-from understudy.messages.counting import count_prompt
+from understudy.messages.counting import Mark, count_prompt
 from understudy.messages.materials import gather
 from understudy.messages.rules import Found, check_prompt_length
 from understudy.messages.signatures import Seals, Signer, check, no_transformations
@@ -24,15 +26,24 @@ from understudy.net.client import Fetcher
 
 
 class Preparation:
-    """`pdfs` and `fetcher` are None where documents cannot be read, or nothing is fetched. `clock` tells seconds."""
+    """`pdfs` and `fetcher` are None where documents cannot be read, or nothing is fetched. `clock` tells seconds.
+
+    `ledger`: of the prompt cache, on the same clock; without one it is of this process alone.
+    """
 
     def __init__(
-        self, signer: Signer, *, pdfs: PdfReader | None, fetcher: Fetcher | None, clock: Callable[[], float]
+        self,
+        signer: Signer,
+        *,
+        pdfs: PdfReader | None,
+        fetcher: Fetcher | None,
+        clock: Callable[[], float],
+        ledger: Ledger | None = None,
     ) -> None:
         self._signer = signer
         self._pdfs = pdfs
         self._fetcher = fetcher
-        self._cache = PromptCache(MemoryLedger(clock), clock)
+        self._cache = PromptCache(MemoryLedger(clock) if ledger is None else ledger, clock)
 
     async def prepare(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> Turn:
         """The turn for a Messages request. Raises the API's errors."""
@@ -64,12 +75,16 @@ class Preparation:
         if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
             request, applied_edits, input_tokens = edited.request, edited.applied_edits, edited.input_tokens
-        diagnostics, started = None, None
+        measurer = route.measurer
+        cached = None
         if found.breakpoints or asks_diagnosis(request, betas):
-            cached = await self._cache.begin(request, model, workspace_id, betas=betas)
-            use, diagnostics, started = cached.use, cached.diagnostics, cached.started
+            measure = None if measurer is None else _measure(measurer, _asked(request, route, materials))
+            cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure)
+            use = cached.use
         else:
-            if input_tokens is None:
+            if measurer is not None:
+                input_tokens = await measurer.count(_asked(request, route, materials))
+            elif input_tokens is None:
                 input_tokens = await count_prompt(request, model)
             use = CacheUse(input_tokens, 0, 0, 0)
         check_prompt_length(use.total_tokens, request, model, betas)
@@ -84,8 +99,9 @@ class Preparation:
             materials=materials,
             applied_edits=applied_edits,
             transformations=transformations,
-            diagnostics=diagnostics,
-            started=started,
+            diagnostics=None if cached is None else cached.diagnostics,
+            cached=cached,
+            tenant=workspace_id,
         )
 
     async def count(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> dict[str, Any]:
@@ -115,17 +131,27 @@ class Preparation:
             }
         counted = None
         if counter is not None:
-            counted = await counter.count(
-                EngineTurn(
-                    model=route.target,
-                    request=request,
-                    max_tokens=1,
-                    input_tokens=0,
-                    thinking=thinking_type(request, model),
-                    materials=materials,
-                )
-            )
+            counted = await counter.count(_asked(request, route, materials))
         return {"input_tokens": await count_prompt(request, model) if counted is None else counted}
+
+
+def _asked(request: dict[str, Any], route: Route, materials: Materials) -> EngineTurn:
+    """A turn that is only counted."""
+    return EngineTurn(
+        model=route.target,
+        request=request,
+        max_tokens=1,
+        input_tokens=0,
+        thinking=thinking_type(request, route.model),
+        materials=materials,
+    )
+
+
+def _measure(engine: Measuring, asked: EngineTurn) -> Measure:
+    async def measure(marks: Sequence[Mark]) -> tuple[int, Sequence[int]]:
+        return await engine.count(asked), await engine.offsets(asked, prefixes(asked.request, marks))
+
+    return measure
 
 
 def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:

@@ -5,7 +5,7 @@ Streaming, whole answers and every later flavour take their events from here, so
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,9 +14,10 @@ from understudy.engines.catalog import Model
 from understudy.engines.engine import EngineEvent, EngineModel, EngineTurn, PromptUsage, Stop
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
+from understudy.http.limiting import Admission
 from understudy.http.record import RequestRecord
 from understudy.messages.blocks import Blocks, Display, Events, Seals
-from understudy.messages.caching import CacheUse
+from understudy.messages.caching import CacheTurn, CacheUse
 from understudy.messages.citations import Citations
 from understudy.messages.fold import Fold
 from understudy.wire.errors import InternalError
@@ -33,9 +34,10 @@ class Turn:
     """A validated request on its way to its engine. `record` takes the figures that are billed and logged;
     `answered_by` says who answers, once that has begun.
 
-    `input_tokens` counts the whole prompt, `use` says how it is billed. `seals` signs thinking. `started` is called
-    with the message's id when the answer begins. `diagnostics` and `transformations` are fields of the answer;
-    `transformations` is None where it has no such field.
+    `input_tokens` counts the whole prompt, `use` says how it is billed. `seals` signs thinking. `cached` is the prompt
+    cache's part in it, where it has one. What is kept of one `tenant`'s prompts no other may use. `diagnostics` and
+    `transformations` are fields of the answer; `transformations` is None where it has no such field. `admission` is
+    told what is produced.
     """
 
     request: dict[str, Any]
@@ -49,8 +51,10 @@ class Turn:
     applied_edits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     transformations: list[dict[str, str]] | None = None
     diagnostics: dict[str, Any] | None = None
-    started: Callable[[str], Awaitable[None]] | None = None
+    cached: CacheTurn | None = None
+    tenant: str | None = None
     answered_by: EngineModel | None = None
+    admission: Admission | None = None
 
 
 def thinking_type(request: dict[str, Any], model: Model) -> str | None:
@@ -106,6 +110,7 @@ def _iterations(turn: Turn, output_tokens: int) -> list[dict[str, Any]]:
 
 def _message_start(turn: Turn) -> dict[str, Any]:
     request, use, record = turn.request, turn.use, turn.record
+    tier = "standard" if turn.admission is None else turn.admission.service_tier
     geo = request.get("inference_geo") or ("global" if turn.route.model.inference_geo else "not_available")
     usage: dict[str, Any] = {
         "input_tokens": use.input_tokens,
@@ -116,7 +121,7 @@ def _message_start(turn: Turn) -> dict[str, Any]:
             "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
         },
         "output_tokens": 1 if request["max_tokens"] else 0,
-        "service_tier": "standard",
+        "service_tier": tier,
         "inference_geo": geo,
     }
     if request.get("speed"):
@@ -141,7 +146,7 @@ def _message_start(turn: Turn) -> dict[str, Any]:
     record.cache_read_input_tokens = use.cache_read_input_tokens
     record.cache_creation_5m_input_tokens = use.ephemeral_5m_input_tokens
     record.cache_creation_1h_input_tokens = use.ephemeral_1h_input_tokens
-    record.service_tier = "standard"
+    record.service_tier = tier
     record.inference_geo = geo
     return {"type": "message_start", "message": message}
 
@@ -174,6 +179,7 @@ class _Answer:
             stop_sequences=stop_sequences,
             thinking=thinking_type(request, turn.route.model),
             materials=turn.materials,
+            tenant=turn.tenant,
         )
 
     async def begin(self, batch: list[EngineEvent]) -> dict[str, Any]:
@@ -183,10 +189,10 @@ class _Answer:
         turn.answered_by = model
         turn.record.engine, turn.record.upstream_model = model.engine, model.upstream
         if batch and isinstance(batch[0], PromptUsage):
-            self._billed(batch[0])
+            await self._confirmed(batch[0])
         event = _message_start(turn)
-        if turn.started is not None:
-            await turn.started(event["message"]["id"])
+        if turn.cached is not None:
+            await turn.cached.started(event["message"]["id"])
         return event
 
     def feed(self, batch: list[EngineEvent]) -> Events:
@@ -216,8 +222,22 @@ class _Answer:
         self._turn.record.output_tokens = blocks.output_tokens
         return events
 
+    async def _confirmed(self, usage: PromptUsage) -> None:
+        """What is read from the cache is what both the ledger and the engine say."""
+        turn = self._turn
+        if usage.reused is None:
+            self._billed(usage)
+        elif turn.cached is None:
+            turn.use = CacheUse(usage.input_tokens, 0, 0, 0)
+        else:
+            await turn.cached.confirm(usage.input_tokens, usage.reused)
+            turn.use = turn.cached.use
+
     def _billed(self, usage: PromptUsage) -> None:
         """The prompt's tokens as the upstream counted them, instead of our estimate."""
+        if usage.reused is not None:
+            # Billed before the answer began.
+            return
         read = usage.cache_read_input_tokens
         turn = self._turn
         turn.use = CacheUse(usage.input_tokens - read, read, 0, 0)
@@ -276,6 +296,8 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
                 started = True
                 yield [await answer.begin(batch)]
             events = answer.feed(batch)
+            if turn.admission is not None:
+                await turn.admission.produced(turn.record.output_tokens or 0)
             if events:
                 yield events
             if answer.ended:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,6 @@ WEATHER: dict[str, Any] = {"name": "get_weather", "description": "Tells the weat
 TIME: dict[str, Any] = {"name": "time", "input_schema": {"type": "object", "properties": {}}}
 
 
-@dataclass(slots=True)
-class TenantTurn(EngineTurn):
-    tenant: str | None = None
-
-
 def tiny() -> Path:
     return model_file("tiny")
 
@@ -49,10 +43,10 @@ async def llama(model: Path, **settings: Any) -> AsyncGenerator[LlamaEngine]:
 
 def turn(
     *messages: Any, thinking: str | None = None, materials: Materials = NO_MATERIALS, max_tokens: int = 60, **more: Any
-) -> TenantTurn:
+) -> EngineTurn:
     given = list(messages) or [{"role": "user", "content": "hi"}]
     request = {"model": "my-model", "max_tokens": max_tokens, "messages": given, **more}
-    return TenantTurn(
+    return EngineTurn(
         model=EngineModel("my-model", "llama", "tiny"),
         request=request,
         max_tokens=max_tokens,

@@ -159,7 +159,7 @@ async def test_events_that_arrive_together_come_together() -> None:
         ]
 
 
-async def test_an_answer_that_ended_leaves_its_socket_for_the_next_request() -> None:
+async def test_the_socket_of_a_stream_is_not_used_again() -> None:
     async def late(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + chunk(event(n=1) + b"data: [DONE]\n\n"))
         await asyncio.sleep(0.02)
@@ -169,7 +169,7 @@ async def test_an_answer_that_ended_leaves_its_socket_for_the_next_request() -> 
         assert await read(connection) == [{"n": 1}]
         await asyncio.sleep(0.1)
         assert await connection.get("/props") == {}
-        assert server.sockets == 1
+        assert server.sockets == 2
 
 
 async def test_requests_at_once_have_sockets_of_their_own() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from engines.llamacpp.llama_turns import (
     WEATHER,
-    TenantTurn,
     answer,
     events_of,
     llama,
@@ -31,10 +30,12 @@ LONG = " ".join(f"word{number}" for number in range(200))
 
 
 async def reused(engine: LlamaEngine, asked: EngineTurn) -> int:
-    return prompt_usage(await events_of(engine, asked)).cache_read_input_tokens
+    found = prompt_usage(await events_of(engine, asked)).reused
+    assert found is not None
+    return found
 
 
-def belonging(tenant: str, asked: TenantTurn) -> TenantTurn:
+def belonging(tenant: str, asked: EngineTurn) -> EngineTurn:
     asked.tenant = tenant
     return asked
 

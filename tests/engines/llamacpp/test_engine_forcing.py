@@ -164,7 +164,7 @@ async def test_a_forced_call_comes_without_thinking() -> None:
         asked = turn(tools=[WEATHER], tool_choice={"type": "any"}, thinking="adaptive")
         events = await events_of(engine, asked)
         assert [part[0] for part in told(events)[1:]] == ["call", "input", "stop"]
-        assert events[0] == PromptUsage(await engine.count(asked))
+        assert events[0] == PromptUsage(await engine.count(asked), reused=0)
 
 
 async def test_thinking_leaves_room_for_a_structured_answer() -> None:

@@ -31,8 +31,6 @@ _KEEP_ALIVE: Final = 4.0
 _MOMENT: Final = 0.1
 # Unused connections that are kept. Each holds a thread of the server.
 _MOST_KEPT: Final = 8
-# Seconds that the end of an answer may take to come after `[DONE]`, so that its socket can be used again.
-_LINGER: Final = 1.0
 # Bytes of an answer that is no stream: the tokens of a prompt of a million tokens are 7 MB.
 _MOST_ANSWER: Final = 64 * 1024 * 1024
 
@@ -114,7 +112,6 @@ class Connection:
         """
         socket = await self._ask("POST", path, orjson.dumps(body), first, "text/event-stream")
         left = socket.left
-        done = False
         try:
             if socket.status != 200:
                 raise _error(socket.status, await self._body(socket, left))
@@ -136,12 +133,15 @@ class Connection:
                     if isinstance(end, Exception):
                         raise end
                     if end:
-                        done = True
                         return
                 if not data:
                     return
         finally:
-            self._leave(socket, done)
+            # llama.cpp's HTTP library closes a connection after a stream, and says so to nobody: a request sent on it
+            # is read and thrown away, and 0.1 s later the socket is gone.
+            self._busy.discard(socket)
+            self._doubt(socket)
+            socket.abort()
 
     async def close(self) -> None:
         """Close all sockets. Requests that are under way fail with LlamaGoneError, and so does every later one."""
@@ -246,23 +246,24 @@ class Connection:
             socket.abort()
         return None
 
-    def _leave(self, socket: Socket, done: bool = False) -> None:
-        """`socket` is kept for the next request if its answer is whole, or soon will be (`done`); else it is closed."""
+    def _leave(self, socket: Socket) -> None:
+        """`socket` is kept for the next request if its answer is whole; else it is closed."""
         self._busy.discard(socket)
         if self._closed or socket.lost:
-            if not socket.complete:
-                self._doubtful = asyncio.get_running_loop().time() + _MOMENT
+            self._doubt(socket)
             socket.abort()
         elif socket.usable:
             socket.rest(_KEEP_ALIVE, self._forget)
             self._kept.append(socket)
             if len(self._kept) > _MOST_KEPT:
                 self._kept.popleft().abort()
-        elif done:
-            self._busy.add(socket)
-            socket.rest(_LINGER, self._leave)
         else:
             socket.abort()
+
+    def _doubt(self, socket: Socket) -> None:
+        """A server that broke an answer off may be gone, although nobody has noticed yet."""
+        if socket.lost and not socket.complete:
+            self._doubtful = asyncio.get_running_loop().time() + _MOMENT
 
     def _forget(self, socket: Socket) -> None:
         if socket in self._kept:

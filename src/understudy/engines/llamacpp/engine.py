@@ -56,8 +56,8 @@ class LlamaEngine:
         return await self._prompts.offsets(_as_asked(turn), await self._learned(), prefixes)
 
     async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        """As Engine.run. The first batch has PromptUsage, in which `cache_read_input_tokens` is what was reused of the
-        slot's KV, whether or not the request asked for caching."""
+        """As Engine.run. The first batch has PromptUsage; its `reused` are the tokens whose KV was in the slot, whether
+        or not the request asked for caching."""
         template = await self._learned()
         turn = _as_asked(turn)
         rendered = await self._prompts.render(turn, template)
@@ -67,7 +67,7 @@ class LlamaEngine:
             raise prompt_too_long(prompt.tokens, template.n_ctx - 1)
         assert self._slots is not None
         # Without a tenant there is one for all.
-        async with self._slots.hold(str(getattr(turn, "tenant", None) or ""), prompt) as slot:
+        async with self._slots.hold(turn.tenant or "", prompt) as slot:
             body = rendered.translated.body
             options: dict[str, Any] = {name: body[name] for name in _SAMPLING if name in body}
             options["preserved_tokens"] = template.preserved
@@ -77,7 +77,7 @@ class LlamaEngine:
                     async with aclosing(writer.write(most=0)) as batches:
                         async for _ in batches:
                             pass
-                    yield [PromptUsage(prompt.tokens, writer.reused), Stop("max_tokens", 0)]
+                    yield [PromptUsage(prompt.tokens, reused=writer.reused), Stop("max_tokens", 0)]
                     return
                 asked = plan(turn, rendered.translated, opened=prompt.opened)
                 made = HarmonyAnswer if template.harmony else Answer
@@ -86,7 +86,7 @@ class LlamaEngine:
                     async for batch in batches:
                         if not begun:
                             begun = True
-                            yield [PromptUsage(prompt.tokens, writer.reused), *batch]
+                            yield [PromptUsage(prompt.tokens, reused=writer.reused), *batch]
                         elif batch:
                             yield batch
 

@@ -95,10 +95,7 @@ class Socket(asyncio.Protocol):
         return data
 
     def rest(self, seconds: float, then: Callable[[Socket], None]) -> None:
-        """Nobody reads here now. It is closed in `seconds`.
-
-        `then` is called once: when it is closed by whomever, or when the rest of an answer that was left has come.
-        """
+        """Nobody reads here now. It is closed in `seconds`; `then` is called once, when it is closed by whomever."""
         self.since = self._loop.time()
         self._pieces.clear()
         self._then = then

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from understudy.engines.catalog import Catalog, Model, configured_model
-from understudy.engines.engine import Counting, Engine, EngineModel
+from understudy.engines.engine import Counting, Engine, EngineModel, Measuring, counts, measures
 from understudy.wire.errors import NotFoundError
 
 from .breaker import Breaker
@@ -84,8 +84,18 @@ class Route:
     @property
     def counter(self) -> Counting | None:
         """Who counts the tokens of a prompt for this model: its first target, where it can."""
-        engine = self.engine if self.chain is None else self.chain.targets[0].engine
-        return engine if isinstance(engine, Counting) else None
+        engine = self._first
+        return engine if counts(engine) else None
+
+    @property
+    def measurer(self) -> Measuring | None:
+        """Who says, where it can, which part of a prompt it need not compute again: the first target."""
+        engine = self._first
+        return engine if measures(engine) else None
+
+    @property
+    def _first(self) -> Engine | None:
+        return self.engine if self.chain is None else self.chain.targets[0].engine
 
     def along(self, choice: Choice) -> Route:
         """The same, on a way that has begun."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from understudy.engines.catalog import Model
 from understudy.messages.caching.breakpoints import SECONDS, read_pieces
@@ -16,10 +16,11 @@ from understudy.messages.caching.diagnosis import (
     kept_under,
     read_request,
 )
-from understudy.messages.caching.hashes import prefix_keys
+from understudy.messages.caching.hashes import prefix_keys, workspace_front
 from understudy.messages.caching.ledger import Entry, Ledger
 from understudy.messages.caching.salts import salts
-from understudy.messages.counting import count_marked
+from understudy.messages.caching.verified import confirmed
+from understudy.messages.counting import Mark, count_marked
 from understudy.tokens.pace import Pace
 
 LOOK_BACK: Final = 20
@@ -46,41 +47,70 @@ class CacheUse:
         return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
 
 
+Measure: TypeAlias = Callable[[Sequence[Mark]], Awaitable[tuple[int, Sequence[int]]]]
+"""Counts a prompt, and it up to each mark, as the engine does that will read it."""
+
+
 class _Breakpoint(NamedTuple):
     ordinal: int
     tokens: int
     ttl: int
 
 
+class _Found(NamedTuple):
+    """What was looked up. `ordinals`: of the pieces that were looked at, the last first."""
+
+    breakpoints: list[_Breakpoint]
+    keys: dict[int, bytes]
+    ordinals: list[int]
+    hit: Entry | None
+    total: int
+
+    def billed(self) -> tuple[CacheUse, list[Entry]]:
+        if not self.breakpoints:
+            return CacheUse(self.total, 0, 0, 0), []
+        key = None if self.hit is None else self.hit.key
+        hit_ordinal = next((one for one in self.ordinals if self.keys[one] == key), -1)
+        return _bill(self.breakpoints, self.keys, self.hit, hit_ordinal, self.total)
+
+
 class CacheTurn:
-    """The cache's part in one request. `use` is final; what is written is there for others once `started` was called.
+    """The cache's part in one request. `use` is final, unless an engine has a say in it (`confirm`). What is written is
+    there for others once `started` was called.
 
     `diagnostics`: the answer's field of that name. `total_tokens`: of the whole prompt.
     """
 
-    __slots__ = ("_entries", "_fingerprint", "_ledger", "_since", "_workspace_id", "diagnostics", "use")
+    __slots__ = ("_entries", "_fingerprint", "_found", "_ledger", "_since", "_workspace_id", "diagnostics", "use")
 
     def __init__(
         self,
         ledger: Ledger,
         workspace_id: str,
         since: float,
-        use: CacheUse,
-        entries: Sequence[Entry],
+        found: _Found,
         fingerprint: Fingerprint | None,
         diagnostics: dict[str, Any] | None,
     ) -> None:
         self._ledger = ledger
         self._workspace_id = workspace_id
         self._since = since
-        self._entries = entries
+        self._found = found
         self._fingerprint = fingerprint
-        self.use = use
+        self.use, self._entries = found.billed()
         self.diagnostics = diagnostics
 
     @property
     def total_tokens(self) -> int:
         return self.use.total_tokens
+
+    async def confirm(self, total_tokens: int, reused: int) -> None:
+        """To be called before `started` where an engine reads from a memory of its own: `use` is then what both it and
+        the ledger say. What was not reused is written anew."""
+        found = self._found
+        hit = await confirmed(self._ledger, [found.keys[one] for one in found.ordinals], reused)
+        self._found = found._replace(hit=hit, total=total_tokens)
+        self.use, self._entries = self._found.billed()
 
     async def started(self, message_id: str) -> None:
         """To be called when the answer begins: an entry "only becomes available after the first response begins"."""
@@ -105,17 +135,18 @@ class PromptCache:
         workspace_id: str,
         total_tokens: int | None = None,
         betas: Collection[str] = (),
+        measure: Measure | None = None,
     ) -> CacheTurn:
         """Look a validated request up. What it reads is renewed at once.
 
         `total_tokens`: of the prompt, where another than our own count is billed; nothing cached exceeds it. `betas`
-        are only compared, for the diagnosis.
+        are only compared, for the diagnosis. `measure`: who counts instead of us.
         """
         # "The lifetime is measured from the start of the request that writes or reads the cache entry."
         since = self._clock()
         pace = Pace()
         try:
-            use, entries = await self._cached(request, model, workspace_id, total_tokens, pace)
+            found = await self._cached(request, model, workspace_id, total_tokens, measure, pace)
             fingerprint = diagnostics = None
             if asks_diagnosis(request, betas):
                 read = await read_request(request, model, betas, pace)
@@ -128,14 +159,24 @@ class PromptCache:
                     diagnostics = None if reason is None else {"cache_miss_reason": reason}
         finally:
             pace.end()
-        return CacheTurn(self._ledger, workspace_id, since, use, entries, fingerprint, diagnostics)
+        return CacheTurn(self._ledger, workspace_id, since, found, fingerprint, diagnostics)
 
     async def _cached(
-        self, request: dict[str, Any], model: Model, workspace_id: str, total_tokens: int | None, pace: Pace
-    ) -> tuple[CacheUse, list[Entry]]:
+        self,
+        request: dict[str, Any],
+        model: Model,
+        workspace_id: str,
+        total_tokens: int | None,
+        measure: Measure | None,
+        pace: Pace,
+    ) -> _Found:
         pieces = await read_pieces(request, model, pace)
         marked = [(ordinal, piece) for ordinal, piece in enumerate(pieces) if piece.ttl]
-        counted = await count_marked(request, model, [piece.mark for _, piece in marked], pace)
+        marks = [piece.mark for _, piece in marked]
+        counted = await count_marked(request, model, marks, pace)
+        if measure is not None:
+            total, prefixes = await measure(marks)
+            counted = counted._replace(total=total, prefixes=tuple(prefixes))
         total = counted.total if total_tokens is None else total_tokens
         breakpoints = [
             _Breakpoint(ordinal, min(tokens, total), piece.ttl)
@@ -143,14 +184,13 @@ class PromptCache:
             if tokens >= model.min_cacheable_tokens
         ]
         if not breakpoints:
-            return CacheUse(total, 0, 0, 0), []
+            return _Found([], {}, [], None, total)
         looked_at = {ordinal for last, *_ in breakpoints for ordinal in range(last, max(last - LOOK_BACK, -1), -1)}
         of_parts = salts(request, model, workspace_id, counted)
-        keys = await prefix_keys(pieces, looked_at, of_parts, pace)
+        keys = await prefix_keys(pieces, looked_at, of_parts, pace, workspace_front(workspace_id))
         longest_first = sorted(looked_at, reverse=True)
         hit = await self._ledger.look([keys[ordinal] for ordinal in longest_first])
-        hit_ordinal = -1 if hit is None else next(one for one in longest_first if keys[one] == hit.key)
-        return _bill(breakpoints, keys, hit, hit_ordinal, total)
+        return _Found(breakpoints, keys, longest_first, hit, total)
 
 
 def _bill(

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from understudy.engines.catalog import Model
 from understudy.messages.caching.breakpoints import Piece, message_pieces, system_pieces
-from understudy.messages.caching.hashes import digest, feed, new_hash, parts_of
+from understudy.messages.caching.hashes import digest, feed, new_hash, parts_of, workspace_front
 from understudy.messages.caching.salts import prompt_parameters
 from understudy.messages.counting import TOOLS, Mark
 from understudy.tokens.pace import Pace
@@ -84,7 +84,7 @@ def asks_diagnosis(request: dict[str, Any], betas: Collection[str] = ()) -> bool
 
 
 def kept_under(workspace_id: str, message_id: str) -> bytes:
-    return digest(["diagnosis", workspace_id, message_id])
+    return workspace_front(workspace_id) + digest(["diagnosis", workspace_id, message_id])
 
 
 async def read_request(request: dict[str, Any], model: Model, betas: Collection[str], pace: Pace) -> Read:

@@ -18,6 +18,11 @@ from understudy.tokens.tokenizer import PIECE
 from understudy.wire.json_text import to_json
 
 KEY_BYTES: Final = 20
+
+WORKSPACE_BYTES: Final = 8
+"""Bytes at the front of every key of the ledger that are its workspace's, so that what belongs together can be kept
+together."""
+
 # Pieces between looks at the clock.
 _BETWEEN_LOOKS: Final = 16
 
@@ -35,11 +40,15 @@ def digest(value: Any) -> bytes:
     return blake2b(to_json(value).encode(), digest_size=KEY_BYTES).digest()
 
 
+def workspace_front(workspace_id: str) -> bytes:
+    return digest(workspace_id)[:WORKSPACE_BYTES]
+
+
 async def prefix_keys(
-    pieces: Sequence[Piece], ordinals: Collection[int], salts: Sequence[bytes], pace: Pace
+    pieces: Sequence[Piece], ordinals: Collection[int], salts: Sequence[bytes], pace: Pace, front: bytes
 ) -> dict[int, bytes]:
-    """The keys of the prefixes that end with the pieces at `ordinals`. `salts`: what else the tools', the system's and
-    the messages' part of the cache hang on."""
+    """The keys of the prefixes that end with the pieces at `ordinals`, each with `front` before it. `salts`: what else
+    the tools', the system's and the messages' part of the cache hang on."""
     running = new_hash()
     keys: dict[int, bytes] = {}
     for ordinal in range(max(ordinals, default=-1) + 1):
@@ -52,7 +61,7 @@ async def prefix_keys(
         if ordinal in ordinals:
             ending = running.copy()
             ending.update(salts[piece.mark.level])
-            keys[ordinal] = ending.digest()
+            keys[ordinal] = front + ending.digest()
         if ordinal % _BETWEEN_LOOKS == 0 and pace.due():
             await pace.pause()
     return keys

@@ -6,6 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
+MOST_ENTRIES: Final = 65_536
+"""Entries that a ledger has room for, if nobody says another number."""
+
+MOST_VALUES: Final = 4_096
+"""Values that it keeps."""
+
 
 class Entry(NamedTuple):
     """A cached prefix. `key` says which, and whose; `tokens` it has; `ttl`: seconds it lives from its last use."""
@@ -16,7 +22,10 @@ class Entry(NamedTuple):
 
 
 class Ledger(Protocol):
-    """One for all workspaces: keys of two never meet. Times are seconds of one clock for everyone who shares it."""
+    """One for all workspaces: keys of two never meet. All keys of one call are of one workspace.
+
+    Times are seconds of one clock.
+    """
 
     async def look(self, keys: Sequence[bytes]) -> Entry | None:
         """The first of `keys` that lives. It is renewed: from now on it lives for its `ttl` again."""
@@ -41,11 +50,8 @@ class _Live(NamedTuple):
 class MemoryLedger(Ledger):
     """In this process, bounded: where there is no room, what would end first ends now."""
 
-    _MOST_ENTRIES: Final = 65_536
-    _MOST_VALUES: Final = 4_096
-
     def __init__(
-        self, clock: Callable[[], float], most_entries: int = _MOST_ENTRIES, most_values: int = _MOST_VALUES
+        self, clock: Callable[[], float], most_entries: int = MOST_ENTRIES, most_values: int = MOST_VALUES
     ) -> None:
         self._clock = clock
         self._most_entries = most_entries

@@ -1,0 +1,85 @@
+"""Counters of money in Redis, for several server processes."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from understudy.limits.spend_counters import Begin, Held, SpendAwayError, UnseededError
+from understudy.storage.redis import AWAY, Script
+
+_SCRIPT: Final = Script(Path(__file__).with_name("spend.lua").read_bytes())
+_PREFIX: Final = "understudy:spend:"
+
+HOLD: Final = 3_600_000
+"""Milliseconds after which a hold is given up for lost: its server has died. A request that takes longer is still
+charged when it ends."""
+
+_LIFE: Final = 40 * 86_400_000  # longer than a month; one that is gone is seeded from the database
+_AT_ONCE: Final = 500
+
+
+class RedisCounters:
+    """`redis` is a client that never waits long and repeats nothing by itself (storage.redis.connect)."""
+
+    is_local = False
+
+    def __init__(self, redis: Redis, hold: int = HOLD) -> None:
+        self._redis = redis
+        self._hold = hold
+
+    async def begin(self, wanted: Begin, *, force: bool = False) -> Held:
+        names = [_PREFIX + key for key in wanted.keys]
+        member = "|".join((secrets.token_hex(12), str(wanted.estimate), *names))
+        bounds = ["" if bound is None else str(bound) for bound in wanted.bounds]
+        arguments = ("begin", member, wanted.estimate, self._hold, "1" if force else "0", _LIFE, *bounds)
+        admitted, *levels = await self._run([_holds(wanted.keys[0]), *names], arguments)
+        if admitted < 0:
+            raise UnseededError
+        return Held(member, wanted.keys, wanted.estimate, tuple(map(int, levels)), bool(admitted))
+
+    async def settle(self, held: Held, spent: int) -> None:
+        keys = [_holds(held.keys[0]), *(_PREFIX + key for key in held.keys)]
+        await self._run(keys, ("settle", held.id, held.estimate, spent))
+
+    async def seed(self, spent: Mapping[str, int]) -> None:
+        for keys in _parts(list(spent)):
+            names = [_PREFIX + key for key in keys]
+            await self._run([_holds(keys[0]), *names], ("seed", _LIFE, *(spent[key] for key in keys)))
+
+    async def spent(self, keys: Sequence[str]) -> list[int]:
+        found: dict[str, int] = {}
+        for part in _parts(keys):
+            answer = await self._run([_holds(part[0]), *(_PREFIX + key for key in part)], ("spent",))
+            found.update(zip(part, map(int, answer), strict=True))
+        return [found[key] for key in keys]
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _run(self, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        try:
+            return await _SCRIPT.run(self._redis, keys, arguments)
+        except AWAY as error:
+            raise SpendAwayError(type(error).__name__) from error
+
+
+def _holds(key: str) -> str:
+    return f"{_PREFIX}{key[: key.index('}') + 1]}:holds"
+
+
+def _parts(keys: Sequence[str]) -> list[list[str]]:
+    """Keys of one organization each, and not too many."""
+    by_organization: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        by_organization[key[: key.index("}")]].append(key)
+    return [
+        of_one[start : start + _AT_ONCE]
+        for of_one in by_organization.values()
+        for start in range(0, len(of_one), _AT_ONCE)
+    ]

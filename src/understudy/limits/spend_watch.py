@@ -1,0 +1,163 @@
+"""Keeps the bounds of spending at hand, and the counters at what the database says.
+
+Counters run ahead of the usage rows, which are written behind the requests' backs. They are raised to what the rows
+add up to at the start and every minute, and never lowered: so they survive a restart, a Redis that was emptied, and
+servers that could not reach it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from sqlalchemy import select
+
+from understudy.http.principal import Principal
+from understudy.limits.overrides import set_tier
+from understudy.limits.snapshot import Snapshot
+from understudy.limits.spend import caller_keys
+from understudy.limits.spend_bounds import SpendBounds, load_bounds
+from understudy.limits.spend_counters import Counters, MemoryCounters, SpendAwayError, month_key, total_key
+from understudy.limits.tables import limit_changes
+from understudy.limits.tiers import TierTable
+from understudy.storage.database import Database
+from understudy.usage.money import dollars
+from understudy.usage.sums import Month, Scope, month_of, spent_ever, spent_in
+
+POLL_INTERVAL: Final = 0.5
+"""Seconds between two looks at what bounds spending."""
+
+RECONCILE_INTERVAL: Final = 60.0
+"""Seconds between two looks at what was spent."""
+
+_TIMEOUT: Final = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Snapshots(Protocol):
+    @property
+    def snapshot(self) -> Snapshot: ...
+
+
+class SpendWatch:
+    """`bounds` is what is in force, `snapshot` the limits' own. `tier` is that of organizations without one."""
+
+    def __init__(
+        self,
+        db: Database,
+        counters: Counters,
+        snapshots: Snapshots,
+        table: TierTable,
+        *,
+        tier: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._counters = counters
+        self._snapshots = snapshots
+        self._table = table
+        self._tier = tier
+        self._clock = clock
+        self._revision = -1
+        self._alerted: set[tuple[str, str]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.bounds: SpendBounds = SpendBounds()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshots.snapshot
+
+    async def start(self) -> None:
+        """Load all, and begin to follow changes. Raises what the database raises."""
+        await self.look()
+        await self._reconcile_if_reachable()
+        self._tasks = [
+            asyncio.create_task(self._repeat(POLL_INTERVAL, self.look), name="spend bounds"),
+            asyncio.create_task(self._repeat(RECONCILE_INTERVAL, self._reconcile_if_reachable), name="spend"),
+        ]
+
+    async def stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def look(self) -> None:
+        """Load the bounds if they have changed since the last look."""
+        async with self._db.connect() as connection:
+            # First the number, then the rows: what is committed in between is loaded once more, never missed.
+            revision = (await connection.execute(select(limit_changes.c.revision))).scalar_one()
+            if revision != self._revision:
+                self.bounds = await load_bounds(connection)
+                self._revision = revision
+
+    async def reconcile(self) -> None:
+        """Raise the counters to what the database says; advance tiers; tell of alerts that were reached."""
+        month = month_of(self._clock())
+        async with self._db.connect() as connection:
+            spent, ever = await spent_in(connection, month), await spent_ever(connection)
+        if isinstance(self._counters, MemoryCounters):
+            self._counters.forget(month.name)
+        await self._counters.seed(_counted(spent, ever, month))
+        await self._advance(ever)
+        self._alert(spent, month)
+
+    async def seed(self, caller: Principal, month: Month) -> Mapping[str, int]:
+        """What the database says of a caller's counters (spend.Seed)."""
+        async with self._db.connect() as connection:
+            spent, ever = await spent_in(connection, month), await spent_ever(connection)
+        counted = _counted(spent, ever, month)
+        return {key: counted.get(key, 0) for key in caller_keys(caller, month)}
+
+    async def _reconcile_if_reachable(self) -> None:
+        try:
+            await self.reconcile()
+        except SpendAwayError:
+            _log.warning("shared counters of money cannot be reached; what was spent is added when they are back")
+
+    async def _advance(self, ever: Mapping[str, int]) -> None:
+        tiers = self.snapshot.tiers
+        for organization_id, total in ever.items():
+            current = self._table.tier(tiers.get(organization_id, self._tier)).name
+            reached = self._table.advance(current, dollars(total))
+            if reached != current:
+                async with self._db.begin() as connection:
+                    await set_tier(connection, self._table, organization_id, reached)
+                _log.info("organization %s has advanced to tier %s", organization_id, reached)
+
+    def _alert(self, spent: Mapping[Scope, int], month: Month) -> None:
+        for alert in self.bounds.alerts:
+            scope = "workspace" if alert.workspace_id else "organization"
+            amount = spent.get((alert.organization_id, scope, alert.workspace_id), 0)
+            if amount >= alert.amount and (alert.id, month.name) not in self._alerted:
+                self._alerted.add((alert.id, month.name))
+                whose = alert.workspace_id or alert.organization_id
+                _log.warning(
+                    "spend alert %s: %s has spent %s dollars in %s", alert.id, whose, dollars(amount), month.name
+                )
+
+    async def _repeat(self, interval: float, work: Callable[[], Awaitable[None]]) -> None:
+        failing = False
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    await work()
+                failing = False
+            except Exception as error:
+                if not failing:  # one line an outage
+                    _log.warning("spending cannot be read, what was last known goes on: %s", type(error).__name__)
+                failing = True
+
+
+def _counted(spent: Mapping[Scope, int], ever: Mapping[str, int], month: Month) -> dict[str, int]:
+    """What was spent, by counter."""
+    counted = {total_key(of): amount for of, amount in ever.items()}
+    for (of, scope, id_), amount in spent.items():
+        counted[month_key(of, month.name, scope, id_)] = amount
+    return counted
