@@ -45,7 +45,7 @@ lint: install-dev ## Check style, types and which room imports which
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-bench: install-dev ## Measure speed and memory; ratios against a bare echo server
+bench: install-dev ## Measure speed and memory, against a bare echo server and against other gateways (installs them)
 	$(BIN)/python -m benchmarks.run
 
 docs: install-dev ## Write the generated pages of docs/ anew

@@ -22,13 +22,18 @@ COUNTER_PLACE = b"00000000"
 """Replaced in every body, wherever it stands, by the request's number, so that no server answers from what it remembers
 of the last one."""
 
+CLAUDE_DELTA = "event: content_block_delta\n"
+
 GRACE = 30.0
 """Seconds beyond `seconds` in which requests under way may end."""
 
 
 @dataclass
 class Load:
-    """`requests` requests over `connections` connections; no new ones are begun after `seconds`."""
+    """`requests` requests over `connections` connections; no new ones are begun after `seconds`.
+
+    `delta` is what stands once in each event of a stream that bears text.
+    """
 
     host: str
     port: int
@@ -39,6 +44,8 @@ class Load:
     seconds: float
     stream: bool = False
     hold: bool = False
+    path: str = "/v1/messages"
+    delta: str = CLAUDE_DELTA
 
 
 @dataclass
@@ -71,9 +78,10 @@ class Generator:
         self.started = time.perf_counter()
         self.finished = asyncio.Event()
         body_parts = load.body.encode().split(COUNTER_PLACE)
-        head = f"POST /v1/messages HTTP/1.1\r\nhost: {load.host}:{load.port}\r\n"
+        head = f"POST {load.path} HTTP/1.1\r\nhost: {load.host}:{load.port}\r\n"
         head += f"content-length: {len(load.body.encode())}\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
+        self.delta = load.delta.encode()
         self._parts = [head.encode() + b"\r\n" + body_parts[0], *body_parts[1:]]
 
     def next_request(self) -> bytes | None:
@@ -154,7 +162,7 @@ class Connection(asyncio.Protocol):
 
     def _count_events(self, whole: bytes) -> bool:
         """Count what is in `whole`, which ends with an event's end. Says whether text is among it."""
-        deltas = whole.count(b"event: content_block_delta\n")
+        deltas = whole.count(self._generator.delta)
         self._generator.result.events += whole.count(b"\n\n")
         self._generator.result.deltas += deltas
         if b"event: error\n" in whole:

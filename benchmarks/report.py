@@ -131,13 +131,9 @@ def machine() -> str:
     return f"{cpu_model()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
-def results_page(rows: Sequence[Row], peers: Sequence[Row], worst_foreign: float, repeats: int) -> str:
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return f"""# Results
+def simulator_section(rows: Sequence[Row], peers: Sequence[Row], worst_foreign: float, repeats: int) -> str:
+    return f"""## With the simulator
 
-Written by `python -m benchmarks.run --write` on {today}.
-
-* Machine: {machine()}.
 * Medians of {repeats} rounds; rounds of the two servers took turns. In the busiest round that counts, others used
   {worst_foreign:.0%} of the machine.
 * echo: a raw ASGI app under uvicorn (uvloop, httptools) that reads the body and sends fixed bytes, 100 events with one
@@ -147,7 +143,7 @@ Written by `python -m benchmarks.run --write` on {today}.
 
 {table(rows)}
 
-## Next to aimock
+### Next to aimock
 
 aimock 1.43.0 (npm `@copilotkit/aimock`) mocks the same API from fixtures: answers as long as the simulator's, chunks of
 6 characters, its log silent. It looks up no key, checks no rule, and writes no row. The ratio is what Understudy costs
@@ -155,3 +151,20 @@ for each unit that aimock costs.
 
 {table(peers, "aimock")}
 """
+
+
+_TITLE = "# Results"
+
+
+def page_with(page: str, part: str, section: str) -> str:
+    """The page with a part's section in place of the one it has. What other parts wrote stays as it is."""
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    heading, _, text = section.partition("\n")
+    written = f"Written by `python -m benchmarks.run {part} --write` on {today}.\n\n* Machine: {machine()}."
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    block = f"{begin}\n{heading}\n\n{written}\n{text.lstrip()}{end}"
+    if begin in page:
+        before, _, rest = page.partition(begin)
+        return before + block + rest.partition(end)[2]
+    kept = page.rstrip() if page.startswith(_TITLE) else _TITLE
+    return f"{kept}\n\n{block}\n"

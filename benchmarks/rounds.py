@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ FOREIGN_LIMIT = 0.25
 """Share of the machine that others may use during a round; above it the round is repeated."""
 
 ATTEMPTS = 4
+"""Rounds that are tried where nobody is in haste."""
 
 PAUSE = 3.0
 """Seconds between two attempts, in which what the others do may end."""
@@ -160,13 +162,18 @@ def read_result(printed: str) -> LoadResult:
     return result
 
 
-def measured_round(server: Server, shape: Shape) -> Round:
-    """The calmest of at most `ATTEMPTS` rounds; the first that was calm enough ends the search."""
+def measured_round(server: Server, shape: Shape, attempts: int) -> Round:
+    """The calmest of at most so many rounds; the first that was calm enough ends the search."""
+    return calmest_round(server, lambda: make_load(server, shape), attempts)
+
+
+def calmest_round(server: Server, next_load: Callable[[], Load], attempts: int, helpers: Sequence[int] = ()) -> Round:
+    """As `measured_round`. `helpers` are further processes whose use of the machine is not foreign."""
     best: Round | None = None
-    for attempt in range(ATTEMPTS):
+    for attempt in range(attempts):
         if attempt:
             time.sleep(PAUSE)
-        done = _one_round(server, make_load(server, shape))
+        done = _one_round(server, next_load(), helpers)
         if best is None or done.foreign < best.foreign:
             best = done
         if best.foreign <= FOREIGN_LIMIT:
@@ -175,12 +182,12 @@ def measured_round(server: Server, shape: Shape) -> Round:
     return best
 
 
-def _one_round(server: Server, load: Load) -> Round:
-    clock = MachineClock.now([server.pid])
+def _one_round(server: Server, load: Load, helpers: Sequence[int]) -> Round:
+    clock = MachineClock.now([server.pid, *helpers])
     before = cpu_seconds(server.pid)
     result = run_load(load)
     after = settled_cpu(server)
-    later = MachineClock.now([server.pid])
+    later = MachineClock.now([server.pid, *helpers])
     return Round(server.name, result, after - before, clock.foreign_share(later, ended_own=result.cpu_seconds))
 
 

@@ -1,111 +1,63 @@
-"""Measures Understudy beside a raw ASGI echo. From the root: `python -m benchmarks.run [--quick | --write]`."""
+"""Measures speed and memory. From the root: `python -m benchmarks.run [part …] [--quick | --write] [--hasty]`.
+
+The parts: `simulator`, Understudy with its simulator beside a raw ASGI echo; `gateways`, Understudy as a gateway
+next to others, which are installed at the first run. Without a part's name all parts are run.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import tempfile
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
-from .lifecycle import measure_open_streams, measure_start
-from .peers import start_aimock
-from .report import Row, lifecycle_rows, load_rows, machine, peer_rows, results_page, table
-from .rounds import FOREIGN_LIMIT, Round, Shape, measured_round, words_for_deltas
-from .servers import BenchmarkError, Server, start_echo, start_understudy, stop
+from .gateways.measuring import measure_gateways
+from .gateways.report import section as gateways_section
+from .report import machine, page_with, simulator_section
+from .rounds import ATTEMPTS
+from .servers import BenchmarkError
+from .simulator import measure_simulator
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
-SHAPES = {
-    "small64": Shape("small request, 64 connections", connections=64, requests=20_000),
-    "small1": Shape("small request, 1 connection", connections=1, requests=4_000),
-    "agent16": Shape("120 KB agent request, 16 connections", connections=16, requests=2_000, agent=True),
-    "cached16": Shape(
-        "120 KB agent request with 3 cache breakpoints", connections=16, requests=1_000, agent=True, breakpoints=True
-    ),
-    "cold16": Shape("120 KB agent request, all of it new", connections=16, requests=300, agent=True, cold=True),
-    "sse16": Shape("stream, 16 connections", connections=16, requests=1_000, words=200),
-    "sse1": Shape("stream, 1 connection", connections=1, requests=300, words=200),
-}
 
-# Who takes turns in a shape; else the echo and Understudy.
-SERVERS = {
-    "small64": ("echo", "understudy", "quiet", "aimock"),
-    "sse16": ("echo", "understudy", "aimock"),
-    "cached16": ("understudy",),
-    "cold16": ("understudy",),
-}
-_NO_REQUEST_LOG = {"UNDERSTUDY_USAGE_REQUEST_LOG": "false", "UNDERSTUDY_LOGGING_REQUESTS": "false"}
+def _simulator(scratch: Path, quick: bool, attempts: int) -> str:
+    run = measure_simulator(scratch, quick=quick, attempts=attempts)
+    return simulator_section(run.rows, run.peers, run.worst_foreign, run.repeats)
+
+
+def _gateways(scratch: Path, quick: bool, attempts: int) -> str:
+    return gateways_section(measure_gateways(scratch, quick=quick, attempts=attempts))
+
+
+PARTS: dict[str, Callable[[Path, bool, int], str]] = {"simulator": _simulator, "gateways": _gateways}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; all if none is named")
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--quick", action="store_true", help="fewer and shorter rounds: a first look, not a result")
-    either.add_argument("--write", action="store_true", help="write benchmarks/RESULTS.md")
+    either.add_argument("--write", action="store_true", help="write the parts' sections of benchmarks/RESULTS.md")
+    parser.add_argument("--hasty", action="store_true", help="do not repeat rounds that others disturbed")
     options = parser.parse_args()
-    repeats = 2 if options.quick else 5
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part {unknown[0]!r}")
     print(machine(), flush=True)
-    try:
-        with tempfile.TemporaryDirectory(prefix="understudy-benchmark-") as scratch:
-            rows, peers, worst_foreign = measure(Path(scratch), repeats, scale=0.2 if options.quick else 1.0)
-    except BenchmarkError as error:
-        print(f"benchmark failed: {error}", file=sys.stderr)
-        return 1
-    print("\n" + table(rows) + "\n\n" + table(peers, "aimock"))
-    if options.write:
-        RESULTS.write_text(results_page(rows, peers, worst_foreign, repeats), encoding="utf-8")
+    for part in options.parts or PARTS:
+        try:
+            with tempfile.TemporaryDirectory(prefix="understudy-benchmark-") as scratch:
+                section = PARTS[part](Path(scratch), options.quick, 1 if options.hasty else ATTEMPTS)
+        except BenchmarkError as error:
+            print(f"benchmark failed: {error}", file=sys.stderr)
+            return 1
+        print("\n" + section, flush=True)
+        if options.write:
+            page = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
+            RESULTS.write_text(page_with(page, part, section), encoding="utf-8")
     return 0
-
-
-def measure(scratch: Path, repeats: int, scale: float) -> tuple[list[Row], list[Row], float]:
-    """The tables' rows, and the share of the machine others had in the busiest round that counts."""
-    servers: dict[str, Server] = {}
-    try:
-        servers["echo"] = start_echo(scratch)
-        servers["understudy"] = start_understudy(scratch, scratch / "data")
-        servers["aimock"] = start_aimock(scratch)
-        quiet = start_understudy(scratch / "quiet", scratch / "quiet-data", _NO_REQUEST_LOG)
-        servers["quiet"] = replace(quiet, name="quiet")
-        rounds = {
-            name: take_turns([servers[one] for one in SERVERS.get(name, ("echo", "understudy"))], shape, repeats, scale)
-            for name, shape in SHAPES.items()
-        }
-    finally:
-        for server in servers.values():
-            stop(server)
-    print("start and memory …", flush=True)
-    start = measure_start(scratch, repeats)
-    bytes_per_stream = measure_open_streams(scratch)
-    rows = load_rows(rounds)
-    worst_foreign = max(one.foreign for group in rounds.values() for one in group)
-    return rows + lifecycle_rows(start, bytes_per_stream), peer_rows(rounds), worst_foreign
-
-
-def take_turns(servers: list[Server], shape: Shape, repeats: int, scale: float) -> list[Round]:
-    print(shape.name, flush=True)
-    understudy = next(server for server in servers if server.name == "understudy")
-    words = words_for_deltas(understudy) if shape.words else 0
-    sized = replace(shape, requests=max(50, int(shape.requests * scale)), words=words)
-    warm_up = replace(sized, requests=max(50, sized.requests // 10))
-    for server in servers:
-        measured_round(server, warm_up)
-    rounds: list[Round] = []
-    for _ in range(repeats):
-        for server in servers:
-            one = measured_round(server, sized)
-            rounds.append(one)
-            print(describe(one, shape), flush=True)
-    return rounds
-
-
-def describe(one: Round, shape: Shape) -> str:
-    if shape.words:
-        cpu = f"{one.cpu_us_per_event:7.2f} µs/event"
-    else:
-        cpu = f"{one.cpu_us_per_request:7.1f} µs/request"
-    busy = " (too busy for a fair figure)" if one.foreign > FOREIGN_LIMIT else ""
-    return f"  {one.server:<10} {cpu}, {one.load.rps:8.0f} requests/s, others used {one.foreign:4.0%}{busy}"
 
 
 if __name__ == "__main__":

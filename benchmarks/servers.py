@@ -7,12 +7,17 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
+
+from .measure import process_tree
 
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 45.0
@@ -56,16 +61,17 @@ class Server:
 
 
 def start_echo(directory: Path) -> Server:
-    return _start("echo", ["-m", "benchmarks.echo"], directory, {})
+    return start_python("echo", ["-m", "benchmarks.echo"], directory, {})
 
 
 def start_understudy(directory: Path, data_dir: Path, env: Mapping[str, str] | None = None) -> Server:
     command = ["-m", "understudy", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    return _start("understudy", command, directory, env or {})
+    return start_python("understudy", command, directory, env or {})
 
 
 def stop(server: Server) -> None:
     """End a server by SIGTERM. One that is still there after its drain time is killed, which is an error."""
+    children = process_tree(server.pid)[1:]
     server.process.send_signal(signal.SIGTERM)
     try:
         server.process.wait(STOP_TIMEOUT)
@@ -73,15 +79,23 @@ def stop(server: Server) -> None:
         server.process.kill()
         server.process.wait(10)
         raise BenchmarkError(f"{server.name} did not end within {STOP_TIMEOUT:.0f} s of SIGTERM") from None
+    finally:
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
 
 
-def _start(name: str, command: list[str], directory: Path, env: Mapping[str, str]) -> Server:
+def start_python(
+    name: str, command: list[str], directory: Path, env: Mapping[str, str], cores: set[int] | None = None
+) -> Server:
+    """Start a server of ours, which says where it listens in a file that it is given. It runs on `cores`, by default
+    those of servers. Raises BenchmarkError."""
     directory.mkdir(parents=True, exist_ok=True)
     ready_file = directory / f"{name}.ready.json"
     ready_file.unlink(missing_ok=True)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("UNDERSTUDY_")}
     output = directory / f"{name}.log"
-    with output.open("ab") as sink, pinned(server_cores()):
+    with output.open("ab") as sink, pinned(server_cores() if cores is None else cores):
         process = subprocess.Popen(
             [sys.executable, *command, "--ready-file", str(ready_file)],
             stdin=subprocess.DEVNULL,
@@ -99,6 +113,42 @@ def _start(name: str, command: list[str], directory: Path, env: Mapping[str, str
         raise
     host, _, port = ready["url"].removeprefix("http://").rstrip("/").rpartition(":")
     return Server(name, host, int(port), ready["api_key"], process.pid, process)
+
+
+def start_peer(
+    name: str,
+    command: Callable[[int], Sequence[str]],
+    directory: Path,
+    env: Mapping[str, str],
+    *,
+    ready_path: str,
+    api_key: str,
+) -> Server:
+    """Start somebody else's server. `command` is given a free port; `ready_path` answers a GET once requests are taken.
+
+    Raises BenchmarkError.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    output = directory / f"{name}.log"
+    with output.open("ab") as sink, pinned(server_cores()):
+        process = subprocess.Popen(
+            command(port), stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=directory, env={**os.environ, **env}
+        )
+    deadline = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", ready_path)
+            connection.getresponse().read()
+            return Server(name, "127.0.0.1", port, api_key, process.pid, process)
+        except OSError:
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    process.kill()
+    process.wait(10)
+    raise BenchmarkError(f"{name} did not start: {output.read_text(errors='replace')[-2000:]}")
 
 
 def _await_ready(process: subprocess.Popen[bytes], ready_file: Path) -> dict[str, str]:

@@ -125,7 +125,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     models = ModelsEndpoints(routing)
 
     async def start() -> None:
-        warm_up()
+        if routing.estimates:
+            warm_up()
         for version in VERSIONS:
             validator("messages", version, ())
         await authenticator.start()

@@ -152,6 +152,13 @@ class Routing:
             backends[target.engine].claude is not None for target in (() if every is None else every.targets)
         )
 
+    @property
+    def estimates(self) -> bool:
+        """Whether tokens are counted here for any model: not by the engine, nor by a Claude upstream."""
+        engines = {target.engine for one in self.mapped for target in one.targets}
+        backends = [self.backends[name] for name in engines]
+        return self._engine is not None or any(one.claude is None and not counts(one.engine) for one in backends)
+
     def put(self, name: str, backend: Backend, mapped: Sequence[Mapped]) -> None:
         """Add an engine and the lines that lead to it; requests under way go on as they are.
 
