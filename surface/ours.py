@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from surface.organization import ROWS
 from surface.shapes import Shape, Shapes, merged
 from understudy.app import create_app
 from understudy.engines.catalog import public_models
@@ -58,6 +59,7 @@ TYPES: Mapping[Route, Types] = {
     ("POST", "/v1/messages/count_tokens"): Types(body=MessageCountTokensParams, answer=MessageTokensCount),
     ("GET", "/v1/models"): Types(query=ModelListParams, examples=_pages_of_models),
     ("GET", "/v1/models/{}"): Types(examples=_models),
+    **{route: Types(body=body, query=query, examples=examples) for route, (body, query, examples) in ROWS.items()},
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from installations import databases
 from servers import RunningServer, ServerStarter, start_server
-from services import Postgres, postgres_server
+from services import Postgres, RedisServer, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -36,12 +36,36 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
+    """The URL of a Redis, one for each pytest worker. Tests use keys of their own."""
+    running = RedisServer(tmp_path_factory.mktemp("redis"))
+    running.start()
+    yield running.url
+    running.stop()
+
+
+@pytest.fixture
+def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Generator[RedisServer]:
+    """A Redis that the test may stop."""
+    running = RedisServer(tmp_path_factory.mktemp("own-redis"))
+    running.start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def database(request: pytest.FixtureRequest) -> Generator[str]:
     """Which database installations of this test are kept in."""
     kind: str = request.param
     with databases.on(request.getfixturevalue("postgres") if kind == "postgresql" else None):
         yield kind
+
+
+@pytest.fixture(autouse=True)
+def _each_database(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("each_database") is not None:
+        request.getfixturevalue("database")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

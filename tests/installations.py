@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from services import Postgres
+from understudy.files import tables as files_tables
 from understudy.limits import spend_tables
 from understudy.limits import tables as limits_tables
 from understudy.organization import tables as organization_tables
@@ -19,7 +20,8 @@ from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret
 from understudy.usage import tables as usage_tables
 
-_ = spend_tables, limits_tables, organization_tables, usage_tables  # all stand in the metadata once imported
+# All stand in the shared metadata once they are imported.
+_ = files_tables, spend_tables, limits_tables, organization_tables, usage_tables
 
 
 class _Where:

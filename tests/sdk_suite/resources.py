@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .messages import MESSAGES
+from .organization import ORGANIZATION
 from .table import DROP, Resource, Rewrite
 
 MODELS = Resource(
@@ -16,4 +17,4 @@ MODELS = Resource(
     ),
 )
 
-RESOURCES = (MESSAGES, MODELS)
+RESOURCES = (MESSAGES, MODELS, *ORGANIZATION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ BETA_HEADER = "anthropic-beta"
 class Request:
     """A request on its way. Names of headers are lower case; `body` is None unless it is a JSON object."""
 
+    method: str
     path: str
     query: list[tuple[str, str]]
     headers: dict[str, str]
@@ -25,38 +26,54 @@ class Request:
 def rewrite(request: Request, resource: Resource, made: Mapping[str, str]) -> None:
     """Change `request` as the rows of `resource` say; `request.rewritten` names what was changed."""
     for row in (*EVERYWHERE, *resource.rewrites):
-        value = made[row.value.name] if isinstance(row.value, Made) else row.value
-        if _apply(request, row, value):
+        if _apply(request, row, lambda row=row: _value(request, row, made)):
             request.rewritten.append(f"{row.place} {row.key}")
     _open_fields(request, resource.betas)
 
 
-def _apply(request: Request, row: Rewrite, value: Any) -> bool:
+def _value(request: Request, row: Rewrite, made: Mapping[str, str]) -> Any:
+    value = row.value(request) if callable(row.value) else row.value
+    return made[value.name] if isinstance(value, Made) else value
+
+
+def _apply(request: Request, row: Rewrite, make: Callable[[], Any]) -> bool:
+    """`make` is asked for the value where the placeholder stands, and nowhere else."""
     if row.place == "path":
         segments = request.path.split("/")
+        if row.placeholder not in segments:
+            return False
+        value = make()
         request.path = "/".join(value if segment == row.placeholder else segment for segment in segments)
-        return row.placeholder in segments
+        return True
     if row.place == "query":
-        changed = (row.key, row.placeholder) in request.query
+        if (row.key, row.placeholder) not in request.query:
+            return False
+        value = make()
         kept = [(name, text) for name, text in request.query if (name, text) != (row.key, row.placeholder)]
-        request.query = kept if value is DROP or not changed else [*kept, (row.key, str(value))]
-        return changed
+        request.query = kept if value is DROP else [*kept, (row.key, str(value))]
+        return True
     if row.place == "header":
-        return _replace(request.headers, [row.key], row.placeholder, value)
-    return _replace(request.body, row.key.split("."), row.placeholder, value)
+        return _replace(request.headers, [row.key], row.placeholder, make)
+    return _replace(request.body, row.key.split("."), row.placeholder, make)
 
 
-def _replace(holder: Any, keys: Sequence[str], placeholder: object, value: Any) -> bool:
+def _replace(holder: Any, keys: Sequence[str], placeholder: object, make: Callable[[], Any]) -> bool:
     key, *rest = keys
+    if key == "*" and not rest:
+        places = [n for n, item in enumerate(holder) if item == placeholder] if isinstance(holder, list) else []
+        for place in places:
+            holder[place] = make()
+        return bool(places)
     if key == "*":
         # Every item, so no `any` that stops at the first.
-        return isinstance(holder, list) and sum(_replace(item, rest, placeholder, value) for item in holder) > 0
+        return isinstance(holder, list) and sum(_replace(item, rest, placeholder, make) for item in holder) > 0
     if not isinstance(holder, dict) or key not in holder:
         return False
     if rest:
-        return _replace(holder[key], rest, placeholder, value)
+        return _replace(holder[key], rest, placeholder, make)
     if holder[key] != placeholder:
         return False
+    value = make()
     if value is DROP:
         del holder[key]
     else:

@@ -34,7 +34,8 @@ class Rewrite:
     """`placeholder`, where it stands at `key` of `place`, gives way to `value`.
 
     Keys of bodies are dotted, `*` being every item of a list (`tools.*.defer_loading`). Of a path every segment that is
-    the placeholder is meant, and `key` says only what it names.
+    the placeholder is meant, and `key` says only what it names. A `value` that can be called is given the request, and
+    what it returns is taken: where each request needs another object.
     """
 
     place: Place

@@ -72,7 +72,7 @@ def test_the_suite_and_the_comparison_are_of_one_sdk() -> None:
 
 
 def request(body: dict[str, object] | None = None) -> Request:
-    return Request(path="/v1/things/thing_id", query=[("after_id", "x"), ("limit", "1")], headers={}, body=body)
+    return Request("GET", path="/v1/things/thing_id", query=[("after_id", "x"), ("limit", "1")], headers={}, body=body)
 
 
 def rewritten(asked: Request, *rows: Rewrite, betas: tuple[NeedsBeta, ...] = ()) -> Request:

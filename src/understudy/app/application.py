@@ -15,6 +15,7 @@ from understudy.app.engines import model_map
 from understudy.app.limits import make_limiter
 from understudy.app.shared import open_ledger, open_redis
 from understudy.clouds.openai import chat_routes
+from understudy.control.admin_keys import admin_routes
 from understudy.control.engines import engine_routes
 from understudy.control.routes import control_routes
 from understudy.control.scenarios import connect, scenario_routes
@@ -35,6 +36,7 @@ from understudy.models.endpoints import ModelsEndpoints
 from understudy.net.client import Fetcher
 from understudy.net.guard import Guard
 from understudy.organization.authenticator import KeyAuthenticator
+from understudy.organization.routes import OrganizationRoutes
 from understudy.organization.service import Organizations
 from understudy.settings import NetSettings, Settings, SettingsError
 from understudy.storage.database import Database
@@ -82,9 +84,7 @@ async def open_foundations(settings: Settings) -> Foundations:
     return Foundations(db, root, organizations)
 
 
-def _fetcher(settings: NetSettings) -> Fetcher | None:
-    if not settings.url_sources:
-        return None
+def _fetcher(settings: NetSettings) -> Fetcher:
     try:
         return Fetcher(Guard(settings.allow))
     except ValueError as error:
@@ -116,7 +116,10 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     forwarding = Forwarding(signer, settings.stream.ping_interval)
     redis = open_redis(settings.redis)
     ledger = open_ledger(redis, time.time)
-    preparation = Preparation(signer, pdfs=pdfs, fetcher=_fetcher(settings.net), clock=time.time, ledger=ledger)
+    fetcher = _fetcher(settings.net)
+    organization = OrganizationRoutes(db, root, fetcher, authenticator.clock)
+    of_sources = fetcher if settings.net.url_sources else None
+    preparation = Preparation(signer, pdfs=pdfs, fetcher=of_sources, clock=time.time, ledger=ledger)
     overrides = OverridesWatch(db)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, limiter)
@@ -169,12 +172,15 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             # Configured names may hold a slash.
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
             ApiRoute("/v1/complete", "POST", completions.create),
+            *organization.api_routes(),
             *chat_routes(routing, messages.create, settings.http, settings.stream),
         ],
         other_routes=[
             *control_routes(metrics, ready),
+            *organization.other_routes(),
+            *admin_routes(organization.services, authenticator),
             *scenario_routes(scenarios, authenticator, settings.server.workers),
-            *engine_routes(routing, loader, authenticator),
+            *engine_routes(routing, loader, authenticator, settings.server.workers),
         ],
         authenticator=authenticator,
         request_log=recorder,

@@ -204,7 +204,9 @@ class _Supervisor(Multiprocess):
 def _run_workers(
     config: Path | None, flags: Flags, settings: Settings, bound: socket.socket, tell: Callable[[], None]
 ) -> bool:
-    """Returns whether they ever were ready."""
+    """Returns whether they ever were ready. Raises SettingsError for what keeps a worker from being made."""
+    # Made here once and not served: a worker that cannot be made would be started again and again.
+    create_from(settings)
     with hand_over(config, flags, settings):
         supervisor = _Supervisor(
             _uvicorn_config("understudy.cli.worker:create", settings, factory=True, workers=settings.server.workers),

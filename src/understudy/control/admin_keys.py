@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -21,7 +20,7 @@ from understudy.http.principal import ORGANIZATION_PATHS, Authenticator, Princip
 from understudy.http.query import read_query
 from understudy.organization.api_keys.shapes import CREATE
 from understudy.organization.audit.service import LIST
-from understudy.organization.bodies import STRICT, Name, Printable, read_body
+from understudy.organization.bodies import STRICT, Name, Printable, Shape, read_body
 from understudy.organization.people.shapes import USER_ADD, USER_ROLE
 from understudy.organization.routes import AdminServices
 from understudy.organization.store import Actor, actor_of, principal_of
@@ -39,7 +38,7 @@ class _AcceptParams(TypedDict):
     name: Name
 
 
-_ACCEPT: Final = TypeAdapter(_AcceptParams)
+_ACCEPT: Final = Shape(_AcceptParams)
 
 
 def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[BaseRoute]:
@@ -50,7 +49,7 @@ def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[
         return await services.keys.create(principal, actor_of(exchange), params)
 
     async def audit_log(exchange: Exchange, principal: Principal, _: Request) -> Any:
-        return await services.audit_log.list(principal, read_query(exchange, LIST))
+        return await services.audit_log.list(principal, read_query(exchange, LIST.adapter))
 
     async def add_user(exchange: Exchange, principal: Principal, _: Request) -> Any:
         params = await read_body(exchange, USER_ADD)
@@ -99,5 +98,3 @@ def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[
         Route(f"{PATH}/invites/{{invite_id}}/token", guarded(invite_token), methods=["GET"]),
         Route(ACCEPT_PATH, accept, methods=["POST"]),
     ]
-
-

@@ -1,6 +1,7 @@
 """/_understudy/admin/engines: what answers requests, how it fares, and loading and unloading of GGUF models.
 
-As with scenarios, what is loaded belongs to the process that is asked.
+As with scenarios, what is loaded belongs to the process that is asked. Where several serve, loading and unloading are
+refused, and what is shown of an engine's requests and health is that of one of them.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ PATH: Final = "/_understudy/admin/engines"
 _MOST_BYTES: Final = 64 * 1024
 _MOST_NAMES: Final = 100
 _FIELDS: Final = {"path", "name", "models"}
+_ONE_WORKER: Final = (
+    "This server has several worker processes, and a model would be loaded by one. Run a llama-server beside it and "
+    "name that as an engine, or use one worker (server.workers)."
+)
 
 
-def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator) -> list[BaseRoute]:
-    """The routes. All need an admin key."""
+def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator, workers: int = 1) -> list[BaseRoute]:
+    """The routes. All need an admin key. `workers`: processes that serve together."""
 
     def described(name: str) -> dict[str, Any]:
         return _described(name, routing, loader)
@@ -57,11 +62,12 @@ def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator
         return JSONResponse({"type": "engine_unloaded", "name": name})
 
     guarded = guard(authenticator)
+    changing = guard(authenticator, None if workers == 1 else _ONE_WORKER)
     return [
         Route(PATH, guarded(list_all), methods=["GET"]),
-        Route(PATH, guarded(load), methods=["POST"]),
+        Route(PATH, changing(load), methods=["POST"]),
         Route(PATH + "/{name:path}", guarded(retrieve), methods=["GET"]),
-        Route(PATH + "/{name:path}", guarded(unload), methods=["DELETE"]),
+        Route(PATH + "/{name:path}", changing(unload), methods=["DELETE"]),
     ]
 
 

@@ -11,19 +11,21 @@ from starlette.responses import Response
 from understudy.http.envelope import EXCHANGE
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
-from understudy.wire.errors import AuthenticationError, PermissionDeniedError
+from understudy.wire.errors import AuthenticationError, InvalidRequestError, PermissionDeniedError
 
 Handler = Callable[[Exchange, Request], Awaitable[Response]]
 Guard = Callable[[Handler], Callable[[Request], Awaitable[Response]]]
 
 
-def guard(authenticator: Authenticator) -> Guard:
-    """What makes of a handler one that is reached with an admin key only."""
+def guard(authenticator: Authenticator, refusal: str | None = None) -> Guard:
+    """What makes of a handler one that is reached with an admin key only, or by nobody: `refusal` says why."""
 
     def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             exchange = cast("Exchange", request.scope[EXCHANGE])
             await _check_admin(exchange, authenticator)
+            if refusal is not None:
+                raise InvalidRequestError(refusal)
             return await handler(exchange, request)
 
         return handle

@@ -1,6 +1,7 @@
 """/_understudy/scenarios: load, look at and forget scenarios in a running server, with an admin key.
 
-What is loaded belongs to the process that answers; a server that is told its scenarios this way needs one worker.
+What is loaded belongs to the process that answers. Where several do, all of these routes are refused: rules would be
+used in no order, and received requests be shown in part.
 """
 
 from __future__ import annotations
@@ -26,10 +27,17 @@ from understudy.wire.validation import parse_json
 PATH: Final = "/_understudy/scenarios"
 
 _MOST_BYTES: Final = 4 * 1024 * 1024
+_ONE_WORKER: Final = (
+    "This server has several worker processes, and a scenario belongs to one. Use a server with one worker "
+    "(server.workers) for scenarios."
+)
 
 
-def scenario_routes(scenarios: Scenarios, authenticator: Authenticator) -> list[BaseRoute]:
-    """The routes. All need an admin key, since a scenario changes what everybody is answered."""
+def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers: int = 1) -> list[BaseRoute]:
+    """The routes. All need an admin key, since a scenario changes what everybody is answered.
+
+    `workers`: processes that serve together; with more than one every route is a 400.
+    """
 
     async def load(exchange: Exchange, _: Request) -> Response:
         body = parse_json(await read_json_body(exchange, _MOST_BYTES))
@@ -61,7 +69,7 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator) -> list[
         scenarios.reset()
         return JSONResponse({"type": "scenarios_reset"})
 
-    guarded = guard(authenticator)
+    guarded = guard(authenticator, None if workers == 1 else _ONE_WORKER)
     return [
         Route(PATH, guarded(load), methods=["POST"]),
         Route(PATH, guarded(show), methods=["GET"]),

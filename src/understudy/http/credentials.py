@@ -19,8 +19,11 @@ _OAUTH_TOKEN, _OAUTH_BETA = b"sk-ant-oat", b"oauth-2025-04-20"
 _NO_KEY = "x-api-key header is required"
 
 
-async def authenticate(exchange: Exchange, authenticator: Authenticator) -> Principal:
-    """The caller. 401 without a credential, with a bad one, or with two that differ."""
+async def authenticate(exchange: Exchange, authenticator: Authenticator, path: str | None = None) -> Principal:
+    """The caller. 401 without a credential, with a bad one, with two that differ, or with one that is none for `path`.
+
+    `path` is the request's own if None. Raises also what the authenticator and `Principal.at` raise.
+    """
     key = exchange.headers.get(b"x-api-key")
     authorization = exchange.headers.get(b"authorization")
     bearer: bytes | None = None
@@ -35,11 +38,14 @@ async def authenticate(exchange: Exchange, authenticator: Authenticator) -> Prin
         raise AuthenticationError(_NO_KEY)
     # Two credentials are one caller or none: a proxy that adds its own must not lend it out.
     alike = key is None or bearer is None or compare_digest(key, bearer)
-    principal = await authenticator.authenticate(given.decode("latin-1"))
-    # An admin key is no key for inference, and is answered as any other bad key is.
-    if principal is None or principal.kind != "api" or not alike:
+    client = exchange.scope.get("client")
+    principal = await authenticator.authenticate(given.decode("latin-1"), client[0] if client else "")
+    if path is None:
+        path = exchange.scope["path"]
+    # An admin key is no key for inference, nor a workspace's for the organization: answered as any bad key is.
+    if principal is None or not alike or not principal.is_known_at(path):
         raise AuthenticationError(_BAD_KEY) if key is not None else _bad_bearer(exchange, given)
-    return principal
+    return principal.at(path, exchange.header(b"anthropic-workspace-id"))
 
 
 def _bad_bearer(exchange: Exchange, token: bytes) -> AuthenticationError:

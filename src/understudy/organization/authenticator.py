@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import Counter
 from collections.abc import Callable
 from hmac import compare_digest
-from typing import NamedTuple
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
+from understudy.organization.attempts import FailedAttempts
+from understudy.organization.clock import SharedClock, database_time
 from understudy.organization.keys import HASH_PURPOSE, KeyHash
 from understudy.organization.service import live
+from understudy.organization.snapshot import Snapshot, load
 from understudy.organization.tables import api_keys, organization_changes
+from understudy.organization.tokens import PREFIX, Tokens
 from understudy.storage.database import Database
 from understudy.storage.secrets import RootSecret
 
@@ -34,29 +35,26 @@ _REFRESH_TIMEOUT = 10.0  # after which a look is given up, and the next one take
 _log = logging.getLogger(__name__)
 
 
-class _Entry(NamedTuple):
-    digest: bytes
-    expires_at: float  # infinity: never
-    principal: Principal
-    api_key_id: str
-
-
 class KeyAuthenticator:
-    """Implements http's Authenticator over a snapshot of all live keys.
+    """Implements http's Authenticator over a snapshot of all live keys and of whom they act as.
 
     A background task reads the changes number every POLL_INTERVAL and loads the keys anew when it has moved. A secret
     that is not in the snapshot waits for the next look, shared by all that wait, and is looked up once more: a key
     that another process made a moment ago works at once, and every kind of bad key takes the same way. While the
-    database does not answer, the last snapshot serves.
+    database does not answer, the last snapshot serves. What has expired is told by the database's clock: servers agree.
 
     `used` holds when a key was last accepted (key id → seconds since the epoch) until `write_last_used` has run.
     """
 
-    def __init__(self, db: Database, root: RootSecret) -> None:
+    def __init__(self, db: Database, root: RootSecret, attempts: FailedAttempts | None = None) -> None:
         self._db = db
         self._hashes = [KeyHash(key_id, key) for key_id, key in root.derive_all(HASH_PURPOSE)]
-        self._entries: dict[bytes, _Entry] = {}
-        self._revision = -1
+        self._tokens = Tokens(root)
+        self._attempts = FailedAttempts() if attempts is None else attempts
+        self._snapshot = Snapshot()
+        self.clock = SharedClock()
+        self._state = select(organization_changes.c.revision, database_time(db.dialect))
+        self._revision: int = -1
         self._asked = asyncio.Event()
         self._looked: asyncio.Future[None] | None = None  # resolved by the next look that begins
         self._task: asyncio.Task[None] | None = None
@@ -77,13 +75,18 @@ class KeyAuthenticator:
         if self._looked is not None and not self._looked.done():
             self._looked.set_result(None)
 
-    async def authenticate(self, secret: str) -> Principal | None:
-        """The principal that `secret` stands for, or None. Never raises."""
-        encoded = secret.encode("utf-8", "surrogatepass")
-        found = self._find(encoded)
-        if found is None and self._task is not None:
+    async def authenticate(self, secret: str, address: str = "", /) -> Principal | None:
+        """The principal that `secret` stands for, or None. RateLimitError if `address` has sent too many bad ones."""
+        found = self._find(secret)
+        if found is not None:
+            return found
+        if address:
+            self._attempts.check(address)
+        if self._task is not None:
             await self._wait_for_look()
-            found = self._find(encoded)
+            found = self._find(secret)
+        if found is None and address:
+            self._attempts.note(address)
         return found
 
     async def write_last_used(self, connection: AsyncConnection) -> Callable[[], None]:
@@ -100,12 +103,18 @@ class KeyAuthenticator:
 
         return committed
 
-    def _find(self, secret: bytes) -> Principal | None:
+    def _find(self, secret: str) -> Principal | None:
+        if secret.startswith(PREFIX):
+            token = self._tokens.read(secret)
+            if token is None or self.clock() >= token.expires_at:
+                return None
+            return self._snapshot.principal_of(token)
+        encoded = secret.encode("utf-8", "surrogatepass")
         for key_hash in self._hashes:
-            digest = key_hash.digest(secret)
-            entry = self._entries.get(digest)
+            digest = key_hash.digest(encoded)
+            entry = self._snapshot.entries.get(digest)
             if entry is not None and compare_digest(entry.digest, digest):
-                now = time.time()
+                now = self.clock()
                 if now < entry.expires_at:
                     self.used[entry.api_key_id] = now
                     return entry.principal
@@ -144,35 +153,14 @@ class KeyAuthenticator:
     async def _look(self) -> None:
         async with self._db.connect() as connection:
             # First the number, then the keys: what is committed in between is loaded once more, never missed.
-            revision = (await connection.execute(_REVISION)).scalar_one()
+            revision, now = (await connection.execute(self._state)).one()
+            self.clock.hear(now)
             if revision != self._revision:
-                rows = (await connection.execute(_KEYS.where(live(time.time())))).all()
-                foreign: Counter[str] = Counter()
                 known = {key_hash.key_id for key_hash in self._hashes}
-                entries: dict[bytes, _Entry] = {}
-                for key_id, organization_id, workspace_id, kind, hash_, hash_key_id, expires_at in rows:
-                    if hash_key_id not in known:
-                        foreign[hash_key_id] += 1
-                        continue
-                    digest = bytes.fromhex(hash_)
-                    principal = Principal(organization_id, workspace_id, key_id, kind)
-                    expiry = float("inf") if expires_at is None else expires_at
-                    entries[digest] = _Entry(digest, expiry, principal, key_id)
-                self._entries, self._revision = entries, revision
-                for hash_key_id, count in foreign.items():
-                    _log.warning("%d keys need the root secret %s, which is not given", count, hash_key_id)
+                self._snapshot = await load(connection, known, live(self.clock()))
+                self._revision = int(revision)
 
 
-_REVISION = select(organization_changes.c.revision)
-_KEYS = select(
-    api_keys.c.id,
-    api_keys.c.organization_id,
-    api_keys.c.workspace_id,
-    api_keys.c.kind,
-    api_keys.c.hash,
-    api_keys.c.hash_key_id,
-    api_keys.c.expires_at,
-)
 _WRITE_LAST_USED = (
     update(api_keys)
     .where(

@@ -1,9 +1,11 @@
-"""Organizations, workspaces and API keys: what the commands and the Admin API do with them."""
+"""What the commands do: the installation's one organization, and its keys."""
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,8 +13,10 @@ from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.organization import keys
+from understudy.organization.api_keys.creating import insert_key
 from understudy.organization.keys import KeyKind
-from understudy.organization.tables import api_keys, organization_changes, organizations, workspaces
+from understudy.organization.store import COMMAND_LINE, Change, raise_revision
+from understudy.organization.tables import api_keys, organizations, workspaces
 from understudy.storage.database import Database
 from understudy.storage.secrets import RootSecret
 from understudy.wire.errors import InvalidRequestError, NotFoundError
@@ -75,7 +79,7 @@ class Organizations:
             return found
         async with self._db.begin() as connection:
             # Also makes two servers that start at once take turns.
-            await _raise_revision(connection)
+            await raise_revision(connection)
             return await _ensure_installation(connection)
 
     async def create_key(self, name: str, kind: KeyKind = "api", expires_at: float | None = None) -> NewKey:
@@ -84,28 +88,28 @@ class Organizations:
         `expires_at`: seconds since the epoch. Raises InvalidRequestError for a name or time that cannot be.
         """
         _check(name, expires_at)
-        async with self._db.begin() as connection:
-            return await self._insert_key(connection, await _raise_revision(connection), name, kind, expires_at)
+        async with self._change() as (change, installation):
+            return await self._insert_key(change, installation, name, kind, expires_at)
 
     async def replace_key(self, name: str, kind: KeyKind = "api") -> NewKey:
         """A new active key; those of this name and kind that were active are archived in the same transaction."""
         _check(name, None)
-        async with self._db.begin() as connection:
-            revision = await _raise_revision(connection)
+        async with self._change() as (change, installation):
             former = and_(api_keys.c.name == name, api_keys.c.kind == kind, api_keys.c.status == "active")
-            await connection.execute(update(api_keys).where(former).values(status="archived", revision=revision))
-            return await self._insert_key(connection, revision, name, kind, None)
+            ids = (await change.connection.execute(select(api_keys.c.id).where(former))).scalars().all()
+            for key_id in ids:
+                await _archive(change, key_id, "active")
+            return await self._insert_key(change, installation, name, kind, None)
 
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Archive a key for ever: servers refuse it within a second. Raises NotFoundError for an unknown id."""
-        async with self._db.begin() as connection:
-            revision = await _raise_revision(connection)
-            values = {"status": "archived", "revision": revision}
-            await connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(values))
-            row = (await connection.execute(select(*_API_KEY_COLUMNS).where(api_keys.c.id == key_id))).one_or_none()
+        async with self._change() as (change, _):
+            this = select(*_API_KEY_COLUMNS).where(api_keys.c.id == key_id)
+            row = (await change.connection.execute(this)).one_or_none()
             if row is None:
                 raise NotFoundError("API key not found")
-            return _api_key(row)
+            await _archive(change, key_id, row.status)
+            return _api_key((await change.connection.execute(this)).one())
 
     async def list_keys(self) -> list[ApiKey]:
         """All keys, archived ones too, the oldest first."""
@@ -122,27 +126,21 @@ class Organizations:
         async with self._db.connect() as connection:
             return (await connection.execute(select(func.count()).select_from(api_keys).where(where))).scalar_one()
 
+    @asynccontextmanager
+    async def _change(self) -> AsyncGenerator[tuple[Change, Installation]]:
+        async with self._db.begin() as connection:
+            revision = await raise_revision(connection)
+            installation = await _ensure_installation(connection)
+            yield Change(connection, installation.organization_id, revision, time.time(), COMMAND_LINE), installation
+
     async def _insert_key(
-        self, connection: AsyncConnection, revision: int, name: str, kind: KeyKind, expires_at: float | None
+        self, change: Change, installation: Installation, name: str, kind: KeyKind, expires_at: float | None
     ) -> NewKey:
-        installation = await _ensure_installation(connection)
-        secret = keys.mint(kind)
-        key = ApiKey(
-            id=new_id("apikey_"),
-            organization_id=installation.organization_id,
-            workspace_id=installation.workspace_id if kind == "api" else None,
-            kind=kind,
-            name=name,
-            partial_key_hint=keys.partial_key_hint(secret),
-            status="active",
-            created_at=time.time(),
-            last_used_at=None,
-            expires_at=expires_at,
+        workspace_id = installation.workspace_id if kind == "api" else None
+        row, secret = await insert_key(
+            change, self._hash, name=name, kind=kind, workspace_id=workspace_id, expires_at=expires_at
         )
-        values: dict[str, Any] = {field: getattr(key, field) for field in ApiKey.__dataclass_fields__}
-        values |= {"hash": self._hash.digest(secret.encode()).hex(), "hash_key_id": self._hash.key_id}
-        await connection.execute(insert(api_keys).values(**values, revision=revision))
-        return NewKey(key, secret)
+        return NewKey(ApiKey(**{name: getattr(row, name) for name in ApiKey.__dataclass_fields__}), secret)
 
 
 def live(now: float) -> ColumnElement[bool]:
@@ -162,14 +160,10 @@ def _check(name: str, expires_at: float | None) -> None:
         raise InvalidRequestError("expires_at: must be in the future")
 
 
-async def _raise_revision(connection: AsyncConnection) -> int:
-    """The number of this change. The row's lock makes all writers take turns until they commit."""
-    statement = (
-        update(organization_changes)
-        .values(revision=organization_changes.c.revision + 1)
-        .returning(organization_changes.c.revision)
-    )
-    return (await connection.execute(statement)).scalar_one()
+async def _archive(change: Change, key_id: str, status: str) -> None:
+    values = {"status": "archived", "revision": change.revision}
+    await change.connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(values))
+    await change.log("api_key_updated", "api_key", key_id, before={"status": status}, after={"status": "archived"})
 
 
 async def _installation(connection: AsyncConnection) -> Installation | None:
@@ -192,5 +186,6 @@ async def _ensure_installation(connection: AsyncConnection) -> Installation:
     organization = {"id": made.organization_id, "name": "Default", "created_at": now}
     await connection.execute(insert(organizations).values(organization))
     workspace = {"id": made.workspace_id, "organization_id": made.organization_id, "name": "Default"}
+    workspace["compartment_id"] = str(uuid.uuid4())
     await connection.execute(insert(workspaces).values(**workspace, is_default=True, created_at=now))
     return made

@@ -1,0 +1,1 @@
+"""Workload identity: issuers, rules, and the exchange of an issuer's token for one of ours."""

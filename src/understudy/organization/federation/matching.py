@@ -1,0 +1,64 @@
+"""Which assertions a rule takes, and which rules are too wide to be one. Source: the WIF reference (2026-08)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from understudy.organization.federation.shapes import Match
+from understudy.wire.errors import InvalidRequestError
+
+DEFAULT_AUDIENCE: Final = "https://api.anthropic.com"
+"""What an assertion must be meant for where its rule says nothing: what the real service's clients ask for."""
+
+# Issuers that sign for everybody: their rules must say whose workload is meant. The claims that do [guess: the list].
+_SHARED: Final[Mapping[str, frozenset[str]]] = {
+    "token.actions.githubusercontent.com": frozenset(
+        {"repository", "repository_id", "repository_owner", "repository_owner_id", "sub"}
+    ),
+    "gitlab.com": frozenset({"namespace_id", "namespace_path", "project_id", "project_path", "sub"}),
+    "agent.buildkite.com": frozenset({"organization_id", "organization_slug", "pipeline_id", "sub"}),
+    "app.terraform.io": frozenset({"terraform_organization_id", "terraform_organization_name", "sub"}),
+    "accounts.google.com": frozenset({"email", "hd", "sub"}),
+}
+
+
+def check_match(match: Match, issuer_url: str) -> None:
+    """400 for a rule that would take what it should not."""
+    if match.get("condition") is not None:
+        raise InvalidRequestError("match.condition: CEL expressions are not supported. Use subject_prefix and claims.")
+    prefix, claims = match.get("subject_prefix"), match.get("claims")
+    if (prefix is None or not prefix.strip("*")) and not claims:
+        raise InvalidRequestError("match: at least one of subject_prefix and claims is required")
+    identifying = _SHARED.get(urlsplit(issuer_url).hostname or "")
+    if identifying is None or identifying & (claims or {}).keys():
+        return
+    # A prefix pins a tenant once it reaches beyond the tenant's own name.
+    body = (prefix or "").rstrip("*").partition(":")[2]
+    if not body or ("/" not in body and ":" not in body and (prefix or "").endswith("*")):
+        raise InvalidRequestError(
+            "match: this issuer signs for everybody, so the rule must say whose workload it means, by a "
+            f"subject_prefix or one of the claims {', '.join(sorted(identifying))}"
+        )
+
+
+def mismatch(match: Match, claims: Mapping[str, Any]) -> str | None:
+    """The first condition that verified `claims` do not meet, by its name in the log; None if they meet all."""
+    prefix = match.get("subject_prefix")
+    if prefix is not None:
+        subject = str(claims["sub"])
+        fits = subject.startswith(prefix[:-1]) if prefix.endswith("*") else subject == prefix
+        if not fits:
+            return "match_subject_prefix"
+    audience = claims.get("aud")
+    audiences = cast("list[object]", audience) if isinstance(audience, list) else [audience]
+    if (match.get("audience") or DEFAULT_AUDIENCE) not in audiences:
+        return "match_audience"
+    for name, value in (match.get("claims") or {}).items():
+        # Only texts: what looks like another's True must not pass for it.
+        if not isinstance(claims.get(name), str) or claims[name] != value:
+            return "match_claims"
+    if match.get("condition") is not None:
+        return "match_condition"
+    return None

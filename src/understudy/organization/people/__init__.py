@@ -1,0 +1,1 @@
+"""Members of the organization, invites, and members of workspaces."""

@@ -1,0 +1,170 @@
+"""Members of the organization.
+
+Rules: the guides on the Admin API and on user management (2026-08). The Admin API neither gives administrative roles
+nor takes them, and removes nobody who has one; our own routes do, but never from the last administrator.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from understudy.http.principal import Principal
+from understudy.organization.errors import coded
+from understudy.organization.pages import Order, id_page
+from understudy.organization.people.emails import email_key, same_address
+from understudy.organization.people.shapes import UserAddParams, UserListParams, user
+from understudy.organization.roles import ADMINISTRATIVE, ASSIGNABLE, OrganizationRole, require
+from understudy.organization.store import Actor, Change, Store
+from understudy.organization.tables import api_keys, rbac_group_members, users, workspace_members
+from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.wire.ids import new_id
+
+_GOVERNING: Final = ("admin", "owner", "primary_owner")
+
+
+class Users:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list(self, principal: Principal, params: UserListParams) -> dict[str, Any]:
+        """A page, the most recently added first."""
+        require(principal, "members:read")
+        query = select(users).where(users.c.removed_at.is_(None))
+        if "email" in params:
+            query = query.where(users.c.email_key == email_key(params["email"]))
+        if "roles[]" in params:
+            query = query.where(users.c.role.in_(params["roles[]"]))
+        async with self._store.connect() as connection:
+            return await id_page(
+                connection,
+                query,
+                params,
+                order=Order(users.c.added_at, users.c.id),
+                within=users.c.organization_id == principal.organization_id,
+                id_of=lambda row: row.id,
+                render=user,
+            )
+
+    async def retrieve(self, principal: Principal, user_id: str) -> dict[str, Any]:
+        require(principal, "members:read")
+        async with self._store.connect() as connection:
+            return user(await find_user(connection, principal.organization_id, user_id))
+
+    async def update(self, principal: Principal, actor: Actor, user_id: str, role: ASSIGNABLE) -> dict[str, Any]:
+        """Give one of the roles that the Admin API gives. 400 for a member whose role is administrative."""
+        require(principal, "members:write")
+        async with self._store.change(principal.organization_id, actor) as change:
+            row = await find_user(change.connection, principal.organization_id, user_id)
+            if row.role in ADMINISTRATIVE:
+                raise InvalidRequestError(f"Members with the role {row.role} cannot be changed through this API")
+            return await _set_role(change, row, role)
+
+    async def set_role(
+        self, principal: Principal, actor: Actor, user_id: str, role: OrganizationRole
+    ) -> dict[str, Any]:
+        """Give any role. 400 where no administrator would be left."""
+        require(principal, "members:write")
+        async with self._store.change(principal.organization_id, actor) as change:
+            row = await find_user(change.connection, principal.organization_id, user_id)
+            if row.role in ADMINISTRATIVE or role in ADMINISTRATIVE:
+                require(principal, "admins:write")
+            if role not in _GOVERNING:
+                await _refuse_last_administrator(change.connection, row)
+            return await _set_role(change, row, role)
+
+    async def add(self, principal: Principal, actor: Actor, params: UserAddParams) -> dict[str, Any]:
+        """A member without an invite. 400 `already_member`."""
+        require(principal, "admins:write")
+        async with self._store.change(principal.organization_id, actor) as change:
+            await refuse_member(change.connection, principal.organization_id, params["email"])
+            return await insert_user(change, params["email"], params["name"], params["role"])
+
+    async def remove(
+        self, principal: Principal, actor: Actor, user_id: str, *, administrators: bool = False
+    ) -> dict[str, Any]:
+        """Personal keys of the member are archived, memberships end; keys of workspaces stay.
+
+        400 `cannot_remove_last_member`; 400 for administrators unless `administrators`, and for the last of them.
+        """
+        require(principal, "members:write")
+        async with self._store.change(principal.organization_id, actor) as change:
+            connection = change.connection
+            row = await find_user(connection, principal.organization_id, user_id)
+            if row.role in ADMINISTRATIVE:
+                if not administrators:
+                    raise InvalidRequestError(f"Members with the role {row.role} cannot be removed through this API")
+                require(principal, "admins:write")
+            await _refuse_last_member(connection, row.organization_id)
+            await _refuse_last_administrator(connection, row)
+            await connection.execute(update(users).where(users.c.id == user_id).values(removed_at=change.now))
+            for table in (workspace_members, rbac_group_members):
+                await connection.execute(delete(table).where(table.c.user_id == user_id))
+            theirs = (api_keys.c.principal_id == user_id) & (api_keys.c.status != "archived")
+            values = {"status": "archived", "revision": change.revision}
+            await connection.execute(update(api_keys).where(theirs).values(values))
+            await change.log("user_removed", "user", user_id, before=user(row))
+        return {"id": user_id, "type": "user_deleted"}
+
+
+async def find_user(connection: AsyncConnection, organization_id: str, user_id: str) -> Any:
+    """The row of a present member. 404 for any other id."""
+    where = (users.c.id == user_id) & (users.c.organization_id == organization_id) & users.c.removed_at.is_(None)
+    row = (await connection.execute(select(users).where(where))).one_or_none()
+    if row is None:
+        raise NotFoundError("User not found")
+    return row
+
+
+async def refuse_member(connection: AsyncConnection, organization_id: str, email: str) -> None:
+    """400 `already_member` if a member has this address. The message names the user (SDK 2.12.0)."""
+    where = (users.c.organization_id == organization_id) & users.c.removed_at.is_(None)
+    alike = select(users.c.id, users.c.email).where(where, users.c.email_key == email_key(email))
+    for row in (await connection.execute(alike)).all():
+        if same_address(row.email, email):
+            raise coded("already_member", f"{email} already belongs to the user {row.id}")
+
+
+async def insert_user(change: Change, email: str, name: str, role: str) -> dict[str, Any]:
+    user_id = new_id("user_")
+    values = {
+        "id": user_id,
+        "organization_id": change.organization_id,
+        "email": email,
+        "email_key": email_key(email),
+        "name": name,
+        "role": role,
+        "added_at": change.now,
+    }
+    await change.connection.execute(insert(users).values(values))
+    made = user(await find_user(change.connection, change.organization_id, user_id))
+    await change.log("user_added", "user", made["id"], after=made)
+    return made
+
+
+async def _set_role(change: Change, row: Any, role: str) -> dict[str, Any]:
+    if role == row.role:
+        return user(row)
+    await change.connection.execute(update(users).where(users.c.id == row.id).values(role=role))
+    after = {**user(row), "role": role}
+    await change.log("user_role_updated", "user", row.id, before=user(row), after=after)
+    return after
+
+
+async def _count(connection: AsyncConnection, organization_id: str, *roles: str) -> int:
+    where = (users.c.organization_id == organization_id) & users.c.removed_at.is_(None)
+    if roles:
+        where = where & users.c.role.in_(roles)
+    return (await connection.execute(select(func.count()).select_from(users).where(where))).scalar_one()
+
+
+async def _refuse_last_member(connection: AsyncConnection, organization_id: str) -> None:
+    if await _count(connection, organization_id) == 1:
+        raise coded("cannot_remove_last_member", "The user is the organization's only member")
+
+
+async def _refuse_last_administrator(connection: AsyncConnection, row: Any) -> None:
+    if row.role in _GOVERNING and await _count(connection, row.organization_id, *_GOVERNING) == 1:
+        raise InvalidRequestError("The user is the organization's last administrator")

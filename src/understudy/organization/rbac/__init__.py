@@ -1,0 +1,1 @@
+"""RBAC groups and their members, and the built-in roles."""

@@ -1,0 +1,1 @@
+"""Service accounts: whom workloads act as, and in which workspaces."""

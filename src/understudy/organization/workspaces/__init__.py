@@ -1,0 +1,1 @@
+"""Workspaces, and who is a member of one."""

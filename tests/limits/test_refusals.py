@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from limits.limiters import MODEL, Bench, caller
+from understudy.http.principal import Principal
+from understudy.limits.refusals import LimitExceededError, refusal
+from understudy.limits.snapshot import Snapshot
+
+REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
+RECORDINGS = REFERENCE / "recordings" / "exchanges.jsonl.gz"
+ORGANIZATION = "5576611f-a1ee-427c-9800-298d9579899c"
+
+
+def test_the_text_is_the_recorded_one() -> None:
+    error = refusal(
+        Principal(ORGANIZATION, "wrkspc_a", "apikey_a"), "organization", "input_tokens_per_minute", 30_000, MODEL, 100
+    )
+    assert error.message == (
+        "This request would exceed your organization's rate limit of 30,000 input tokens per minute "
+        f"(org: {ORGANIZATION}, model: {MODEL}). For details, refer to: https://docs.claude.com/en/api/rate-limits. "
+        "You can see the response headers for current usage. Please reduce the prompt length or the maximum tokens "
+        "requested, or try again later. You may also contact sales at https://www.anthropic.com/contact-sales to "
+        "discuss your options for a rate limit increase."
+    )
+    assert (error.status, error.type, error.retry) == (429, "rate_limit_error", True)
+
+
+@pytest.mark.skipif(not RECORDINGS.exists(), reason="the recorded exchanges are not here")
+def test_recorded_refusals_differ_in_the_limit_only() -> None:
+    seen = 0
+    for line in gzip.decompress(RECORDINGS.read_bytes()).splitlines():
+        exchange = json.loads(line)
+        if exchange["status"] == 429:
+            message = exchange["response_body"]["error"]["message"]
+            ours = refusal(Principal(ORGANIZATION, None, None), "organization", "?", 20_000_000, MODEL, 1).message
+            assert message.replace("prompt bytes per hour", "?") == ours
+            assert exchange["response_headers"]["x-should-retry"] == "true"
+            seen += 1
+    assert seen
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [(30_000, "30,000 input tokens per minute"), (0, "50 requests per minute")],
+)
+async def test_the_limit_that_refuses_is_named_with_its_number_the_organization_and_the_model(
+    tokens: int, text: str
+) -> None:
+    bench = Bench()
+    with pytest.raises(LimitExceededError) as refused:
+        for _ in range(60):
+            await bench.limiter.begin(caller(), model=MODEL, input_tokens=tokens)
+    who = f"(org: {caller().organization_id}, model: {MODEL})"
+    assert f"your organization's rate limit of {text} {who}" in refused.value.message
+
+
+async def test_a_workspace_s_limit_names_the_workspace() -> None:
+    group = Bench().limiter.groups.of_model(MODEL).id
+    bench = Bench(Snapshot(workspace_limits={"wrkspc_a": {group: {"requests_per_minute": 1}}}))
+    await bench.limiter.begin(caller(), model=MODEL)
+    with pytest.raises(LimitExceededError, match="your workspace's rate limit of 1 requests per minute") as refused:
+        await bench.limiter.begin(caller(), model=MODEL)
+    assert "workspace: wrkspc_a" in refused.value.message
+    assert refused.value.exceeded == "workspace/requests_per_minute 0/1"
+
+
+async def test_what_has_no_model_names_none() -> None:
+    bench = Bench()
+    with pytest.raises(LimitExceededError) as refused:
+        for _ in range(200):
+            await bench.limiter.begin(caller(), "files")
+    assert f"100 requests per minute (org: {caller().organization_id})." in refused.value.message
