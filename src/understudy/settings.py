@@ -11,6 +11,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -125,6 +126,16 @@ class EngineSettings(Room):
     options: dict[str, Any] = Field(default_factory=dict[str, Any], description="Further options of its kind.")
 
 
+class PriceSettings(Room):
+    """What a mapped model costs, in US dollars for a million tokens. `price` of a `[[models.map]]`."""
+
+    input: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000, description="Input that no cache had.")
+    output: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000, description="Output.")
+    cache_write_5m: Decimal | None = Field(default=None, ge=0, description="Default: 1.25 times the input's.")
+    cache_write_1h: Decimal | None = Field(default=None, ge=0, description="Default: twice the input's.")
+    cache_read: Decimal | None = Field(default=None, ge=0, description="Default: a tenth of the input's.")
+
+
 class TargetSettings(Room):
     """Where a mapped model's requests go."""
 
@@ -146,6 +157,9 @@ class MappedModelSettings(Room):
     pdf_input: bool | None = Field(default=None, description="Whether it takes PDFs.")
     structured_outputs: bool | None = Field(default=None, description="Whether it answers by schemas.")
     thinking: bool | None = Field(default=None, description="Whether it thinks.")
+    price: PriceSettings | None = Field(
+        default=None, description="What it costs. Default: the catalog's price; nothing for a name that it has not."
+    )
 
 
 class ModelsSettings(Room):
@@ -258,6 +272,15 @@ class UsageSettings(Room):
     request_log: bool = Field(default=True, description="Write a row for every request, besides the usage rows.")
 
 
+class RetentionSettings(Room):
+    """What is kept of requests, and how long. Days; 0 is for ever. Sums by the day are kept for ever."""
+
+    request_log_days: int = Field(default=30, ge=0, description="Rows of the request log.")
+    usage_days: int = Field(default=90, ge=0, description="Usage rows: one for each request that asked a model.")
+    hours_days: int = Field(default=400, ge=0, description="Sums of usage by the hour.")
+    bodies: Literal["none"] = Field(default="none", description="What is kept of prompts and answers: nothing.")
+
+
 class CommitmentSettings(Room):
     """Priority Tier capacity of a model. `[[limits.priority]]` in the configuration file."""
 
@@ -346,6 +369,7 @@ class Settings(BaseModel):
     stream: StreamSettings = StreamSettings()
     limits: LimitsSettings = LimitsSettings()
     usage: UsageSettings = UsageSettings()
+    retention: RetentionSettings = RetentionSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

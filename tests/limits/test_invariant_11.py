@@ -24,9 +24,10 @@ def test_invariant_11_four_processes_of_64_clients_are_let_in_as_one_bucket_allo
     counts = [[float(each) for each in process.communicate(timeout=60)[0].split()] for process in processes]
     elapsed = max(each[2] for each in counts) - begin
     admitted = int(sum(each[0] for each in counts))
-    record_property("summary", f"let in {admitted}, refused {sum(each[1] for each in counts):.0f} in {elapsed:.2f} s")
+    refused = int(sum(each[1] for each in counts))
+    record_property("summary", f"let in {admitted}, refused {refused} in {elapsed:.2f} s")
     assert all(process.returncode == 0 for process in processes)
     assert admitted <= LIMIT + LIMIT / 60 * elapsed + 1
-    # And nothing of the bucket is left unused.
-    assert admitted >= LIMIT + LIMIT / 60 * (SECONDS - 0.5) - 1
+    # And nothing of the bucket is left unused, where there was time to ask for all of it.
+    assert admitted >= min(LIMIT + LIMIT / 60 * (SECONDS - 0.5) - 1, admitted + refused)
     assert min(each[0] for each in counts) > 0

@@ -7,18 +7,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from understudy.http.record import RequestRecord
+from understudy.usage.prices import MOST_TOKENS
 from understudy.usage.request_lines import render
-from understudy.usage.rows import REQUEST_COLUMNS, USAGE_COLUMNS, clean, from_mapping, request_rows, usage_row
+from understudy.usage.rows import (
+    REQUEST_COLUMNS,
+    ROW_COLUMNS,
+    USAGE_COLUMNS,
+    clean,
+    costs_of,
+    from_mapping,
+    request_rows,
+    usage_row,
+)
 from usage_records import plain_record, record
 
 KEY = "sk-understudy-api-" + "k3Y" * 16 + "z"
 
 
 def test_a_request_row_holds_everything_of_the_record() -> None:
-    assert set(REQUEST_COLUMNS) == {field.name for field in dataclasses.fields(RequestRecord)}
+    assert set(REQUEST_COLUMNS) > {field.name for field in dataclasses.fields(RequestRecord)}
     one = record()
     (row,) = request_rows([one])
-    assert dict(zip(REQUEST_COLUMNS, row, strict=True)) == dataclasses.asdict(one)
+    kept = dict(zip(ROW_COLUMNS, row, strict=True))
+    assert kept.items() >= dataclasses.asdict(one).items()
+    assert kept["cost"] == sum(costs_of(one))
     assert request_rows([]) == []
 
 
@@ -59,10 +71,10 @@ def test_abuse_59_whatever_a_client_sends_is_one_printable_line_of_log(path: str
 
 
 @given(tokens=st.integers())
-def test_token_counts_are_kept_between_zero_and_what_a_database_holds(tokens: int) -> None:
+def test_token_counts_are_kept_between_zero_and_what_a_request_can_have(tokens: int) -> None:
     for field in ("input_tokens", "output_tokens", "cache_read_input_tokens"):
         (row,) = request_rows([record(**{field: tokens})])
-        assert row[REQUEST_COLUMNS.index(field)] == min(max(tokens, 0), 2**63 - 1)
+        assert row[REQUEST_COLUMNS.index(field)] == min(max(tokens, 0), MOST_TOKENS)
 
 
 @given(TEXT)
@@ -78,10 +90,19 @@ def test_printable_text_of_any_script_is_kept_as_it_is() -> None:
 
 def test_a_row_of_an_older_spill_file_gets_defaults_for_columns_it_lacks() -> None:
     (row,) = request_rows([plain_record()])
-    values = dict(zip(REQUEST_COLUMNS, row, strict=True))
+    values = dict(zip(ROW_COLUMNS, row, strict=True))
     for name in ("inference_geo", "disconnected", "cache_read_input_tokens"):
         del values[name]
     assert from_mapping({**values, "a column of a newer program": 1}) == row
+
+
+def test_a_row_of_a_spill_file_from_before_prices_is_priced_when_it_is_read() -> None:
+    (row,) = request_rows([record(model="claude-sonnet-4-5-20250929")])
+    values = dict(zip(ROW_COLUMNS, row, strict=True))
+    assert values["cost"] > 0
+    for name in ("cost", "context_window", "output_cost", "web_search_requests", "actor_id"):
+        del values[name]
+    assert from_mapping(values) == row
 
 
 def test_a_log_line_says_what_was_asked_and_what_it_took() -> None:

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from understudy.app.engines import model_map
 from understudy.app.limits import make_limiter
 from understudy.app.shared import open_ledger, open_redis
+from understudy.app.spending import Spending, make_pricing
 from understudy.clouds.openai import chat_routes
 from understudy.control.admin_keys import admin_routes
 from understudy.control.engines import engine_routes
@@ -47,9 +47,6 @@ from understudy.usage.metrics import Metrics
 from understudy.usage.recorder import Recorder
 from understudy.wire.validation import validator
 from understudy.wire.versions import VERSIONS
-
-if TYPE_CHECKING:
-    pass
 
 # Seconds in which the database must answer for the server to be ready.
 _READY_TIMEOUT = 2.0
@@ -108,7 +105,15 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     engine = ScenarioEngine(SimulatorEngine(settings.simulator), scenarios)
     routing, loader, closing = model_map(settings, engine)
     metrics = Metrics(routing.names())
-    recorder = Recorder(db, settings.usage, settings.logging, metrics=metrics, also_write=authenticator.write_last_used)
+    pricing = make_pricing(settings)
+    recorder = Recorder(
+        db,
+        settings.usage,
+        settings.logging,
+        metrics=metrics,
+        also_write=authenticator.write_last_used,
+        pricing=pricing,
+    )
     documents = settings.documents
     pdfs = PdfReader(processes=documents.pdf_processes, timeout=documents.pdf_timeout, memory=documents.pdf_memory)
 
@@ -122,7 +127,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     preparation = Preparation(signer, pdfs=pdfs, fetcher=of_sources, clock=time.time, ledger=ledger)
     overrides = OverridesWatch(db)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
-    messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, limiter)
+    spending = Spending(settings, db, root, limiter, overrides, pricing, redis)
+    messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, spending.limits)
 
     completions = CompletionsEndpoint(routing, settings.http)
     models = ModelsEndpoints(routing)
@@ -134,6 +140,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             validator("messages", version, ())
         await authenticator.start()
         await overrides.start()
+        await spending.start()
         await recorder.start()
         try:
             await loader.start()
@@ -150,6 +157,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         for close in closing:
             await close()
         await recorder.stop()
+        await spending.stop()
         await overrides.stop()
         if redis is not None:
             await redis.aclose()
@@ -173,11 +181,13 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
             ApiRoute("/v1/complete", "POST", completions.create),
             *organization.api_routes(),
+            *spending.api_routes(),
             *chat_routes(routing, messages.create, settings.http, settings.stream),
         ],
         other_routes=[
             *control_routes(metrics, ready),
             *organization.other_routes(),
+            *spending.other_routes(authenticator),
             *admin_routes(organization.services, authenticator),
             *scenario_routes(scenarios, authenticator, settings.server.workers),
             *engine_routes(routing, loader, authenticator, settings.server.workers),

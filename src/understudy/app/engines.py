@@ -44,24 +44,28 @@ def _worker_settings(settings: LlamaCppSettings, path: Path, options: Mapping[st
     return replace(given, **options)
 
 
-def _local_model(name: str, spec: str, settings: LlamaCppSettings, options: Mapping[str, Any]) -> LocalModel:
+def _local_model(name: str, spec: str, settings: Settings, options: Mapping[str, Any]) -> LocalModel:
     from understudy.engines.llamacpp.failures import ModelLoadError
     from understudy.engines.llamacpp.local import local_model
 
     try:
-        return local_model(name, _worker_settings(settings, Path(spec), options))
+        worker = _worker_settings(settings.llamacpp, Path(spec), options)
+        return local_model(name, worker, settings.models.queue_timeout)
     except ModelLoadError as error:
         raise SettingsError(str(error)) from None
     except TypeError as error:
         raise SettingsError(f"engines.{name}.options: {error}.") from None
 
 
-def _external_model(name: str, url: str, key: str | None) -> Engine:
+def _external_model(name: str, url: str, key: str | None, settings: EngineSettings) -> Engine:
     from understudy.engines.llamacpp.engine import LlamaEngine
     from understudy.engines.llamacpp.external import ExternalLlama
+    from understudy.engines.llamacpp.writer import Waits
 
+    waits = Waits(settings.first_byte_timeout, settings.idle_timeout)
     try:
-        return LlamaEngine(name, ExternalLlama(url.rstrip("/").removesuffix("/v1"), key))
+        server = ExternalLlama(url.rstrip("/").removesuffix("/v1"), key, connect_timeout=settings.connect_timeout)
+        return LlamaEngine(name, server, waits=waits)
     except ValueError as error:
         raise SettingsError(f"engines.{name}.base_url: {error}") from None
 
@@ -78,7 +82,7 @@ def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
     elif settings.base_url is None:
         raise SettingsError(f"engines.{name}: {_NEEDED.get(settings.kind, 'base_url')} is needed.")
     elif settings.kind == "llamacpp":
-        engine = _external_model(name, settings.base_url, key)
+        engine = _external_model(name, settings.base_url, key, settings)
     elif settings.kind == "claude":
         claude = ClaudeUpstream(
             name,
@@ -104,7 +108,7 @@ def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
         secret = None if key is None else SecretStr(key)
         engine = OpenAICompatibleEngine(name, settings.base_url, secret, dialect=dialect, timeouts=timeouts)
     slots = Slots(settings.max_concurrency, settings.max_queue)
-    return Backend(engine, claude, slots, settings.failures, settings.cool_down)
+    return Backend(engine, claude, slots, settings.failures, settings.cool_down, settings.kind)
 
 
 def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, list[Callable[[], Awaitable[None]]]]:
@@ -113,8 +117,8 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
     local: list[LocalModel] = []
     for name, each in settings.engines.items():
         if each.kind == "llamacpp" and each.model is not None:
-            model = _local_model(name, each.model, settings.llamacpp, each.options)
-            slots = Slots(each.max_concurrency, each.max_queue)
+            model = _local_model(name, each.model, settings, each.options)
+            slots = Slots(each.max_concurrency or model.server.settings.n_parallel, each.max_queue)
             model.backend = replace(model.backend, slots=slots, failures=each.failures, cool_down=each.cool_down)
             local.append(model)
             backends[name] = model.backend
@@ -124,7 +128,7 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
         Mapped(
             one.name,
             tuple(MappedTarget(each.engine, each.model, each.weight) for each in one.targets),
-            Facts(**one.model_dump(exclude={"name", "targets", "retry_rate_limits"})),
+            Facts(**one.model_dump(exclude={"name", "targets", "retry_rate_limits", "price"})),
             settings.models.queue_timeout,
             one.retry_rate_limits,
         )
@@ -134,7 +138,7 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
     if settings.models.engine != "simulator":
         if "llamacpp" in backends:
             raise SettingsError("engines.llamacpp: this is the name of the engine that models.engine runs.")
-        model = _local_model("llamacpp", settings.models.engine, settings.llamacpp, {})
+        model = _local_model("llamacpp", settings.models.engine, settings, {})
         local.append(model)
         backends["llamacpp"] = model.backend
         mapped += lines_for_all(model, [one.name for one in mapped])
@@ -149,6 +153,12 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
     except ValueError as error:
         raise SettingsError(f"models.map: {error}.") from None
     directories = [*settings.llamacpp.directories, settings.storage.data_dir.expanduser() / "models"]
-    loader = Loader(routing, lambda path: _worker_settings(settings.llamacpp, path, {}), directories, local)
+    loader = Loader(
+        routing,
+        lambda path: _worker_settings(settings.llamacpp, path, {}),
+        directories,
+        local,
+        queue_timeout=settings.models.queue_timeout,
+    )
     ends = [backend.claude or backend.engine for name, backend in backends.items() if name not in loader.models]
     return routing, loader, [end.close for end in ends if isinstance(end, ClaudeUpstream | OpenAICompatibleEngine)]

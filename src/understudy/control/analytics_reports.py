@@ -11,13 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NotRequired
 
-from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
-from understudy.control.report_params import Buckets, RangeParams, Values, bound_by, buckets, page_of, rfc3339
+from understudy.control.report_params import (
+    Buckets,
+    RangeParams,
+    Values,
+    bound_by,
+    buckets,
+    page_of,
+    rfc3339,
+    values_of,
+)
 from understudy.engines.catalog import public_models
 from understudy.http.exchange import Exchange
 from understudy.http.query import read_query
+from understudy.organization.bodies import Shape
 from understudy.organization.pages import Cursors
 from understudy.organization.roles import require
 from understudy.organization.store import principal_of
@@ -77,8 +86,8 @@ class _CostParams(_Params, _CostGroups):
     pass
 
 
-_USAGE: Final = TypeAdapter(_UsageParams)
-_COST: Final = TypeAdapter(_CostParams)
+_USAGE: Final = Shape(_UsageParams)
+_COST: Final = Shape(_CostParams)
 
 _COLUMN_OF_FILTER: Final = {
     "context_windows[]": "context_window",
@@ -118,7 +127,7 @@ _COMPONENTS: Final = (
     ("tokens", "output_tokens"),
     ("web_search", None),
 )
-_SUMS: Final = (*TOKEN_COUNTERS, "web_search_requests", "web_fetch_requests")
+_SUMS: Final = (*TOKEN_COUNTERS, "web_search_requests")
 
 
 class AnalyticsReports:
@@ -132,7 +141,7 @@ class AnalyticsReports:
 
     async def usage(self, exchange: Exchange) -> None:
         """GET /v1/organizations/analytics/usage_report."""
-        params = read_query(exchange, _USAGE)
+        params = read_query(exchange, _USAGE.adapter)
 
         def results(rows: Sequence[Sequence[int]], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             return [_usage(shown[row[1]], row) for row in sorted(rows, key=lambda row: -sum(row[3:8]))[:_MOST_GROUPS]]
@@ -142,7 +151,7 @@ class AnalyticsReports:
     async def cost(self, exchange: Exchange) -> None:
         """GET /v1/organizations/analytics/cost_report. The amounts and the list prices are the same: there are no
         discounts here."""
-        params = read_query(exchange, _COST)
+        params = read_query(exchange, _COST.adapter)
         group_by = params.get("group_by[]", [])
         types, tokens = "cost_type" in group_by, "token_type" in group_by
 
@@ -174,13 +183,13 @@ class AnalyticsReports:
         at = buckets(params, width, _LIMITS, now, self._cursors, bound)
         group_by = [one for one in dict.fromkeys(asked) if one in _GROUPED]
         found = Report((), {})
-        given: Mapping[str, Any] = params
-        if not any(given.get(one) for one in _ELSEWHERE):
-            filters = [
-                (column, frozenset(self._id_of.get(one, one) if column == "model" else one for one in given[key]))
-                for key, column in _COLUMN_OF_FILTER.items()
-                if given.get(key)
-            ]
+        if not any(values_of(params, one) for one in _ELSEWHERE):
+            filters: list[tuple[str, frozenset[str]]] = []
+            for key, column in _COLUMN_OF_FILTER.items():
+                values = values_of(params, key)
+                if values:
+                    ids = (self._id_of.get(one, one) if column == "model" else one for one in values)
+                    filters.append((column, frozenset(ids)))
             organization = principal.organization_id
             query = ReportQuery(organization, at.start, at.end, width, group_by, filters, summed=summed)
             found = await report(self._db, query, now)
@@ -208,14 +217,14 @@ def _dimensions(group_by: Sequence[str], group: Sequence[str]) -> dict[str, Any]
 
 
 def _usage(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str, Any]:
-    _, _, requests, fresh, short, long, read, output, searches, fetches = row
+    _, _, requests, fresh, short, long, read, output, searches = row
     return {
         **dimensions,
         "uncached_input_tokens": fresh,
         "cache_creation": {"ephemeral_1h_input_tokens": long, "ephemeral_5m_input_tokens": short},
         "cache_read_input_tokens": read,
         "output_tokens": output,
-        "server_tool_use": {"web_search_requests": searches, "web_fetch_requests": fetches},
+        "server_tool_use": {"web_search_requests": searches},
         "requests": requests,
     }
 

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from understudy.control.guarding import guard
 from understudy.engines.llamacpp.failures import ModelLoadError
 from understudy.engines.loading import Loader
-from understudy.engines.routing import Backend, Routing
+from understudy.engines.routing import Routing
 from understudy.http.body import read_json_body
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
@@ -93,20 +93,12 @@ def _described(name: str, routing: Routing, loader: Loader) -> dict[str, Any]:
     return {
         "type": "engine",
         "name": name,
-        "kind": _kind(name, backend, local is not None),
+        "kind": backend.kind,
         "state": state,
         "error": error,
         "requests": {"running": backend.slots.in_use, "waiting": backend.slots.waiting},
         "models": models,
     }
-
-
-def _kind(name: str, backend: Backend, is_local: bool) -> str:
-    if is_local:
-        return "llamacpp"
-    if backend.claude is not None:
-        return "claude"
-    return "simulator" if name == "simulator" else "openai"
 
 
 def _wanted(body: object) -> tuple[Path, str | None, list[str]]:

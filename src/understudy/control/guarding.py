@@ -41,8 +41,11 @@ async def _check_admin(exchange: Exchange, authenticator: Authenticator) -> None
         secret = token.strip() if scheme.lower() == "bearer" else None
     if secret is None:
         raise AuthenticationError("x-api-key header is required")
-    principal = await authenticator.authenticate(secret)
+    client = exchange.scope.get("client")
+    principal = await authenticator.authenticate(secret, client[0] if client else "")
     if principal is None:
         raise AuthenticationError("invalid x-api-key")
     if principal.kind != "admin":
         raise PermissionDeniedError("This needs an admin key.")
+    exchange.principal = principal
+    exchange.record.organization_id, exchange.record.api_key_id = principal.organization_id, principal.api_key_id

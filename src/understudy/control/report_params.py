@@ -46,6 +46,11 @@ class RangeParams(TypedDict):
     page: NotRequired[str]
 
 
+def values_of(params: Mapping[str, Any], name: str) -> list[str]:
+    """The values of a filter; none where it was not given."""
+    return list(params.get(name) or ())
+
+
 class Buckets(NamedTuple):
     """A page: the beginnings of its first bucket and of the one after its last, in seconds, and where the next begins,
     if there is one."""
@@ -96,7 +101,7 @@ def rfc3339(seconds: int) -> str:
 
 def bound_by(name: str, organization_id: str, params: Mapping[str, Any]) -> list[Any]:
     """All that decides what a report holds, for its cursors."""
-    return [name, organization_id, sorted((key, value) for key, value in params.items() if key not in {"page", "limit"})]
+    return [name, organization_id, sorted(one for one in params.items() if one[0] not in {"page", "limit"})]
 
 
 def page_of(found: Sequence[dict[str, Any]], at: Buckets, cursors: Cursors, bound: Sequence[Any]) -> dict[str, Any]:

@@ -5,20 +5,31 @@ Source: their reference pages and the guide to them (2026-08). Neither is in the
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal, NotRequired
 
-from pydantic import TypeAdapter
+import orjson
 from sqlalchemy import select
 from typing_extensions import TypedDict
 
 from understudy.control.analytics_reports import AnalyticsReports
-from understudy.control.report_params import Buckets, RangeParams, Values, bound_by, buckets, page_of, rfc3339
+from understudy.control.report_params import (
+    Buckets,
+    RangeParams,
+    Values,
+    bound_by,
+    buckets,
+    page_of,
+    rfc3339,
+    values_of,
+)
 from understudy.engines.catalog import public_models
 from understudy.http.envelope import ApiRoute
 from understudy.http.exchange import Exchange
 from understudy.http.query import read_query
+from understudy.organization.bodies import Shape
 from understudy.organization.pages import Cursors
 from understudy.organization.roles import require
 from understudy.organization.store import principal_of
@@ -75,8 +86,8 @@ class _CostParams(RangeParams, _Groups):
     bucket_width: NotRequired[Literal["1d"]]
 
 
-_USAGE: Final = TypeAdapter(_UsageParams)
-_COST: Final = TypeAdapter(_CostParams)
+_USAGE: Final = Shape(_UsageParams)
+_COST: Final = Shape(_CostParams)
 
 _COLUMN_OF_FILTER: Final = {
     "account_ids[]": "actor_id",
@@ -115,7 +126,7 @@ class UsageReports:
 
     async def messages(self, exchange: Exchange) -> None:
         """GET /v1/organizations/usage_report/messages."""
-        params = read_query(exchange, _USAGE)
+        params = read_query(exchange, _USAGE.adapter)
         principal = principal_of(exchange)
         require(principal, "usage:read")
         group_by = list(dict.fromkeys(params.get("group_by[]", [])))
@@ -126,29 +137,28 @@ class UsageReports:
         bound = bound_by("usage_report/messages", principal.organization_id, params)
         now = self._clock()
         at = buckets(params, width, LIMITS, now, self._cursors, bound)
-        given: Mapping[str, Any] = params
-        filters = [
-            (column, frozenset(map(self._id, given[name]) if column == "model" else given[name]))
-            for name, column in _COLUMN_OF_FILTER.items()
-            if given.get(name)
-        ]
-        query = ReportQuery(
-            principal.organization_id, at.start, at.end, width, group_by, filters, summed=_USAGE_SUMS
-        )
+        filters: list[tuple[str, frozenset[str]]] = []
+        for name, column in _COLUMN_OF_FILTER.items():
+            values = values_of(params, name)
+            if values:
+                filters.append((column, frozenset(map(self._id, values) if column == "model" else values)))
+        query = ReportQuery(principal.organization_id, at.start, at.end, width, group_by, filters, summed=_USAGE_SUMS)
         found = await report(self._db, query, now)
         default = await self._default_workspace(principal.organization_id) if "workspace_id" in group_by else None
         shown = [_dimensions(group_by, group, default) for group in found.groups]
-        data = _buckets(at, width, found, lambda row: [_usage(shown[row[1]], row)])
+        data = await _usage_buckets(at, width, found, shown)
         await exchange.respond_json(page_of(data, at, self._cursors, bound))
 
     async def cost(self, exchange: Exchange) -> None:
         """GET /v1/organizations/cost_report. Priority Tier is paid otherwise and not in it."""
-        params = read_query(exchange, _COST)
+        params = read_query(exchange, _COST.adapter)
         principal = principal_of(exchange)
         require(principal, "usage:read")
         asked = params.get("group_by[]", [])
         by_workspace, described = "workspace_id" in asked, "description" in asked
-        group_by = [*(["workspace_id"] if by_workspace else []), *(_DESCRIBED if described else [])]
+        group_by: list[str] = ["workspace_id"] if by_workspace else []
+        if described:
+            group_by += _DESCRIBED
         bound = bound_by("cost_report", principal.organization_id, params)
         now = self._clock()
         at = buckets(params, "1d", LIMITS, now, self._cursors, bound)
@@ -250,16 +260,37 @@ def _dimensions(group_by: Sequence[str], group: Sequence[str], default_workspace
     return shown
 
 
-def _usage(dimensions: Mapping[str, str | None], row: Sequence[int]) -> dict[str, Any]:
-    _, _, _, fresh, short, long, read, output, searches = row
-    return {
-        **dimensions,
-        "uncached_input_tokens": fresh,
-        "cache_creation": {"ephemeral_1h_input_tokens": long, "ephemeral_5m_input_tokens": short},
-        "cache_read_input_tokens": read,
-        "output_tokens": output,
-        "server_tool_use": {"web_search_requests": searches},
-    }
+async def _usage_buckets(
+    at: Buckets, width: Width, found: Report, dimensions: Sequence[Mapping[str, str | None]]
+) -> list[dict[str, Any]]:
+    """The buckets; others get a turn in between, for there may be a hundred thousand results."""
+    beginnings = [orjson.dumps(one)[:-1] for one in dimensions]
+    seconds = SECONDS[width]
+    data: list[dict[str, Any]] = []
+    made = 0
+    for begins in range(at.start, at.end, seconds):
+        rows = found.buckets.get(begins, ())
+        results = b",".join([_USAGE_RESULT % (beginnings[row[1]], *row[3:]) for row in rows])
+        made += len(rows)
+        if made > _AT_ONCE:
+            made = 0
+            await asyncio.sleep(0)
+        data.append(
+            {
+                "starting_at": rfc3339(begins),
+                "ending_at": rfc3339(begins + seconds),
+                "results": orjson.Fragment(b"[" + results + b"]"),
+            }
+        )
+    return data
+
+
+# A result's numbers, in the order of _USAGE_SUMS, behind its dimensions: as text, which takes a third of the time.
+_USAGE_RESULT: Final = (
+    b'%b,"uncached_input_tokens":%d,"cache_creation":{"ephemeral_5m_input_tokens":%d,"ephemeral_1h_input_tokens":%d},'
+    b'"cache_read_input_tokens":%d,"output_tokens":%d,"server_tool_use":{"web_search_requests":%d}}'
+)
+_AT_ONCE: Final = 5_000
 
 
 def _buckets(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
@@ -18,6 +18,7 @@ from understudy.http.cors import answer_preflight, check_origin, is_preflight
 from understudy.http.credentials import authenticate
 from understudy.http.exchange import Exchange
 from understudy.http.framing import Framing
+from understudy.http.limiting import UNLIMITED, LimitedPart, Limits
 from understudy.http.principal import Authenticator
 from understudy.http.protocol import RESPOND
 from understudy.http.record import RequestLog
@@ -59,8 +60,9 @@ class ApiRoute:
 
     `path` may hold parameters as Starlette writes them (`{model_id}`, `{model_id:path}`); the endpoint finds them in
     `exchange.path_params`. A GET endpoint answers HEAD too. `any_betas`: the endpoint itself refuses unknown betas.
-    For flavours of the API: `framing` makes the form of each answer, and `version` is that of all requests, whose
-    headers for versions and betas are then not read.
+    `limited`: requests count against this part's limit before the endpoint is asked; None where the endpoint itself
+    knows what a request costs. For flavours of the API: `framing` makes the form of each answer, and `version` is that
+    of all requests, whose headers for versions and betas are then not read.
     """
 
     path: str
@@ -69,6 +71,12 @@ class ApiRoute:
     any_betas: bool = False
     framing: Callable[[], Framing] | None = None
     version: str | None = None
+    limited: LimitedPart | None = None
+
+
+def limited(part: LimitedPart, routes: Iterable[ApiRoute]) -> list[ApiRoute]:
+    """The routes, each of whose requests counts against the limit of `part`."""
+    return [replace(route, limited=part) for route in routes]
 
 
 _Methods: TypeAlias = dict[str, ApiRoute]
@@ -90,6 +98,7 @@ class Envelope:
         request_log: RequestLog,
         start: Lifespan,
         stop: Lifespan,
+        limits: Limits = UNLIMITED,
     ) -> None:
         # Why it did not start, where that is the operator's to mend.
         self.failure: SettingsError | None = None
@@ -109,6 +118,7 @@ class Envelope:
                 self._patterns.append((pattern, methods))
         self._router = Router(other_routes, redirect_slashes=False)
         self._authenticator = authenticator
+        self._limits = limits
         self.request_log = request_log
         self._start = start
         self._stop = stop
@@ -178,6 +188,8 @@ class Envelope:
             self.request_log.record(record)
 
     async def _refuse(self, exchange: Exchange, error: ApiError) -> None:
+        if error.exceeded is not None:
+            exchange.record.limit_exceeded = error.exceeded
         if not exchange.started:
             await exchange.respond_error(error, close=isinstance(error, _CLOSING))
         else:
@@ -204,6 +216,7 @@ class Envelope:
         record.organization_id = principal.organization_id
         record.workspace_id = principal.workspace_id
         record.api_key_id = principal.api_key_id
+        record.actor_id = principal.actor_id
         if route.version is None:
             read_version(exchange)
             read_betas(exchange)
@@ -213,6 +226,8 @@ class Envelope:
             exchange.version = route.version
         if self.watch is not None:
             await self.watch(exchange)
+        if route.limited is not None:
+            record.limit_exceeded = (await self._limits.begin(principal, route.limited)).exceeded
         await route.endpoint(exchange)
 
     def _match(self, exchange: Exchange) -> _Methods | None:

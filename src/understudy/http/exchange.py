@@ -23,9 +23,30 @@ if TYPE_CHECKING:
     from understudy.http.principal import Principal
 
 # What a browser's script may read of an answer; the rest is hidden by the browser.
-_EXPOSED = (
-    b"request-id, anthropic-organization-id, anthropic-workspace-id, retry-after, x-should-retry, understudy-engine"
-)
+_EXPOSED = ", ".join(
+    (
+        "request-id, anthropic-organization-id, anthropic-workspace-id, retry-after, x-should-retry, understudy-engine",
+        *(
+            f"anthropic-{limit}-{what}"
+            for limit in (
+                "ratelimit-requests",
+                "ratelimit-tokens",
+                "ratelimit-input-tokens",
+                "ratelimit-output-tokens",
+                "fast-input-tokens",
+                "fast-output-tokens",
+                "priority-input-tokens",
+                "priority-output-tokens",
+            )
+            for what in ("limit", "remaining", "reset")
+        ),
+        *(
+            f"x-ratelimit-{what}-{limit}"
+            for limit in ("requests", "tokens")
+            for what in ("limit", "remaining", "reset")
+        ),
+    )
+).encode()
 
 _NO_PARAMS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -126,6 +147,8 @@ class Exchange:
         """Send the status line and headers; `headers` are added to those every answer has."""
         self.started = True
         self.record.status = status
+        if self.framing is not None:
+            headers = self.framing.fields(headers)
         await self._send(
             {"type": "http.response.start", "status": status, "headers": self.identity_headers() + headers}
         )
@@ -152,9 +175,9 @@ class Exchange:
         self, status: int, body: bytes, content_type: bytes, headers: list[tuple[bytes, bytes]] | None = None
     ) -> None:
         """A whole answer, compressed when the client accepts that and it is worth it."""
-        if self.framing is not None:
-            body = self.framing.whole(body)
         fields = list(headers) if headers else []
+        if self.framing is not None:
+            body, fields = self.framing.whole(body), self.framing.fields(fields)
         accepted = self.headers.get(b"accept-encoding")
         if accepted is not None and len(body) >= 1024:
             encoded = await compress(body, accepted)

@@ -12,6 +12,10 @@ class Framing(Protocol):
         """Headers on top of those that every answer has."""
         ...
 
+    def fields(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """A route's own headers as the flavour has them."""
+        ...
+
     def whole(self, body: bytes) -> bytes:
         """A whole JSON answer, a Message or an error, in the flavour's own form."""
         ...

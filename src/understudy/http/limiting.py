@@ -21,6 +21,11 @@ class Admission(Protocol):
     @property
     def service_tier(self) -> Literal["standard", "priority"]: ...
 
+    @property
+    def exceeded(self) -> str | None:
+        """The limit that would have refused the request if it were enforced."""
+        ...
+
     async def produced(self, output_tokens: int) -> None:
         """So many output tokens have been produced since the request began."""
         ...
@@ -54,6 +59,7 @@ class Limits(Protocol):
 class _Free:
     headers: list[tuple[bytes, bytes]] = []  # noqa: RUF012
     service_tier: Literal["standard", "priority"] = "standard"
+    exceeded: str | None = None
 
     async def produced(self, output_tokens: int) -> None: ...
 

@@ -11,7 +11,8 @@ class RequestRecord:
     """One request of any route, filled in while it is served and handed to the RequestLog exactly once, at its end.
 
     Times are seconds: `received_at` since the epoch, `duration` and `time_to_first_token` from the request's first
-    byte of headers. Token counts are None where no model was asked. Bodies, keys and prompts never stand here.
+    byte of headers. Token counts are None where no model was asked. `limit_exceeded` is the limit that refused the
+    request, or would have if it were enforced (see limits/refusals.py). Bodies, keys and prompts never stand here.
     """
 
     request_id: str
@@ -43,6 +44,11 @@ class RequestRecord:
     output_tokens: int | None = None
     disconnected: bool = False
     upstream_request_id: str | None = None
+    limit_exceeded: str | None = None
+    actor_id: str | None = None
+    speed: str | None = None
+    web_search_requests: int = 0
+    web_fetch_requests: int = 0
 
 
 class RequestLog(Protocol):

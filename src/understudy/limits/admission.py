@@ -59,7 +59,7 @@ class Admission:
     """Ends once: by `settle`, `abort` or `finish`, whichever comes first; the rest does nothing.
 
     As `async with`, what has not been settled by the end of the block is aborted. `exceeded` names the limit that
-    would have refused the request in enforce mode, as `scope/type`. `service_tier`: whether a Priority Tier
+    would have refused the request in enforce mode (see refusals.py). `service_tier`: whether a Priority Tier
     commitment serves it.
     """
 

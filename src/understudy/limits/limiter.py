@@ -16,7 +16,7 @@ from understudy.limits.headers import limit_headers
 from understudy.limits.memory import monotonic_ms
 from understudy.limits.plans import OUTPUT, REQUESTS, Plan, make_plan, organization_limits
 from understudy.limits.ramp import Ramp
-from understudy.limits.refusals import LimitExceededError, ramp_refusal, refusal
+from understudy.limits.refusals import LimitExceededError, limit_exceeded, ramp_refusal, refusal
 from understudy.limits.snapshot import Snapshot
 from understudy.limits.tiers import Limits, Tier, tier_table
 from understudy.wire.errors import OverloadedError
@@ -142,8 +142,8 @@ class Limiter:
             return Admission(self.store, plan, amounts(0, 0, 0, 0), (), clock=self._clock)
         exceeded = None
         if not decision.admitted:
-            line = plan.lines[decision.refused[0]]
-            exceeded = f"{line.scope}/{line.limiter}"
+            line, left = plan.lines[decision.refused[0]], decision.levels[decision.refused[0]]
+            exceeded = limit_exceeded(line.scope, line.limiter, left // line.bucket.unit, line.bucket.limit)
         elif ramp is not None:
             exceeded = "organization/ramp"
         return Admission(
@@ -187,7 +187,8 @@ class Limiter:
         self, caller: Principal, plan: Plan, decision: Decision, model: str | None, at: float
     ) -> LimitExceededError:
         line = plan.lines[decision.refused[0]]
-        error = refusal(caller, line.scope, line.limiter, line.bucket.limit, model, decision.wait)
+        left = decision.levels[decision.refused[0]] // line.bucket.unit
+        error = refusal(caller, line.scope, line.limiter, line.bucket.limit, model, decision.wait, left)
         for name, value in limit_headers(plan, decision.levels, [at] * len(decision.levels)):
             error.headers[name.decode()] = value.decode()
         return error

@@ -37,8 +37,27 @@ _WHOSE: Final[dict[Scope, str]] = {
 }
 
 
+def limit_exceeded(scope: Scope, limiter: str, remaining: int, limit: int) -> str:
+    """The limit that a request exceeds, as the request log has it: `organization/requests_per_minute 0/50`, whose
+    numbers are what was left (less than nothing in debt) and the limit."""
+    return f"{scope}/{limiter} {remaining}/{limit}"
+
+
+def parse_exceeded(text: str) -> dict[str, Any]:
+    """What `limit_exceeded` wrote, or what spending and the ramp limit have instead, which is without numbers."""
+    name, _, numbers = text.partition(" ")
+    scope, _, limiter = name.partition("/")
+    remaining, _, limit = numbers.partition("/")
+    return {
+        "scope": scope,
+        "limiter": limiter,
+        "limit": int(limit) if limit else None,
+        "remaining": int(remaining) if remaining else None,
+    }
+
+
 class LimitExceededError(RateLimitError):
-    """A request that a limit does not let pass. `exceeded` names the limit, as `scope/type`, for logs."""
+    """A request that a limit does not let pass."""
 
     def __init__(self, message: str, exceeded: str, *, details: dict[str, Any] | None, wait: int | None) -> None:
         # A request that the bucket could never hold is not told when to come back.
@@ -48,9 +67,16 @@ class LimitExceededError(RateLimitError):
 
 
 def refusal(
-    caller: Principal, scope: Scope, limiter: str, limit: int, model: str | None, wait: int | None
+    caller: Principal,
+    scope: Scope,
+    limiter: str,
+    limit: int,
+    model: str | None,
+    wait: int | None,
+    remaining: int = 0,
 ) -> LimitExceededError:
-    """What a caller is told. `wait`: milliseconds until the same request passes, None for never."""
+    """What a caller is told. `wait`: milliseconds until the same request passes, None for never. `remaining` is what
+    the limit would still have let through."""
     whom = [f"org: {caller.organization_id}"]
     if scope == "workspace":
         whom.append(f"workspace: {caller.workspace_id}")
@@ -62,7 +88,7 @@ def refusal(
         f"This request would exceed your {_WHOSE[scope]} rate limit of {limit:,} {_UNITS.get(limiter, limiter)} "
         f"({', '.join(whom)}). {_TAIL}"
     )
-    return LimitExceededError(text, f"{scope}/{limiter}", details=None, wait=wait)
+    return LimitExceededError(text, limit_exceeded(scope, limiter, remaining, limit), details=None, wait=wait)
 
 
 def ramp_refusal(caller: Principal, model: str | None, wait: int) -> LimitExceededError:

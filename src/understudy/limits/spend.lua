@@ -10,6 +10,12 @@
 -- Returns for "begin" 1, 0 (a bound is reached) or -1 (a counter is not known), then what each counter had.
 local op = ARGV[1]
 
+-- Redis takes no -0.
+local function less(amount)
+  if amount == '0' then return '0' end
+  return '-' .. amount
+end
+
 if op == 'spent' then
   local found = {}
   for i = 2, #KEYS do found[#found + 1] = redis.call('HGET', KEYS[i], 'spent') or '0' end
@@ -31,7 +37,7 @@ if op == 'settle' then
     -- One that is gone is seeded from the database, where this request will stand too.
     if redis.call('HEXISTS', KEYS[i], 'spent') == 1 then
       redis.call('HINCRBY', KEYS[i], 'spent', ARGV[4])
-      if was_held then redis.call('HINCRBY', KEYS[i], 'held', '-' .. ARGV[3]) end
+      if was_held then redis.call('HINCRBY', KEYS[i], 'held', less(ARGV[3])) end
     end
   end
   return {}
@@ -49,7 +55,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT
     if place == 2 then
       estimate = part
     elseif place > 2 and redis.call('HEXISTS', part, 'held') == 1 then
-      redis.call('HINCRBY', part, 'held', '-' .. estimate)
+      redis.call('HINCRBY', part, 'held', less(estimate))
     end
   end
 end

@@ -42,7 +42,7 @@ _settling: set[asyncio.Task[None]] = set()
 _log = logging.getLogger(__name__)
 
 Seed = Callable[[Principal, Month], Awaitable[Mapping[str, int]]]
-"""What the database says of a caller's counters."""
+"""What the database says of a caller's counters. Raises SpendAwayError when it cannot say."""
 
 
 class BoundsSource(Protocol):
@@ -149,6 +149,7 @@ class Spend:
         self._pricing = pricing
         self._closed = closed
         self._clock = clock
+        self._seeding = asyncio.Lock()
         self._plans: dict[tuple[str, str | None, str | None, str | None], SpendPlan] = {}
         self._planned_with: tuple[SpendBounds, Snapshot] | None = None
         self._month = month_of(clock())
@@ -181,7 +182,13 @@ class Spend:
         try:
             return await self.counters.begin(wanted, force=force)
         except UnseededError:
-            known = await self._seed(caller, month)
+            pass
+        # One asks the database; the others wait for what it says.
+        async with self._seeding:
+            try:
+                return await self.counters.begin(wanted, force=force)
+            except UnseededError:
+                known = await self._seed(caller, month)
             await self.counters.seed({key: known.get(key, 0) for key in wanted.keys})
             try:
                 return await self.counters.begin(wanted, force=force)

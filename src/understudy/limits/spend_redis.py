@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,16 +23,21 @@ charged when it ends."""
 
 _LIFE: Final = 40 * 86_400_000  # longer than a month; one that is gone is seeded from the database
 _AT_ONCE: Final = 500
+_PAUSE: Final = 1.0  # seconds
 
 
 class RedisCounters:
-    """`redis` is a client that never waits long and repeats nothing by itself (storage.redis.connect)."""
+    """`redis` is a client that never waits long and repeats nothing by itself (storage.redis.connect).
+
+    One that did not answer is left alone for a second, in which nobody waits for it.
+    """
 
     is_local = False
 
     def __init__(self, redis: Redis, hold: int = HOLD) -> None:
         self._redis = redis
         self._hold = hold
+        self._away_until = 0.0
 
     async def begin(self, wanted: Begin, *, force: bool = False) -> Held:
         names = [_PREFIX + key for key in wanted.keys]
@@ -63,9 +69,12 @@ class RedisCounters:
         await self._redis.aclose()
 
     async def _run(self, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
+        if time.monotonic() < self._away_until:
+            raise SpendAwayError
         try:
             return await _SCRIPT.run(self._redis, keys, arguments)
         except AWAY as error:
+            self._away_until = time.monotonic() + _PAUSE
             raise SpendAwayError(type(error).__name__) from error
 
 

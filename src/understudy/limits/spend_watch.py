@@ -108,9 +108,14 @@ class SpendWatch:
         self._alert(spent, month)
 
     async def seed(self, caller: Principal, month: Month) -> Mapping[str, int]:
-        """What the database says of a caller's counters (spend.Seed)."""
-        async with self._db.connect() as connection:
-            spent, ever = await spent_in(connection, month), await spent_ever(connection)
+        """What the database says of a caller's counters (spend.Seed). Raises SpendAwayError when it cannot say."""
+        try:
+            async with self._db.connect() as connection:
+                spent, ever = await spent_in(connection, month), await spent_ever(connection)
+        except Exception as error:
+            if self._db.is_unavailable(error):
+                raise SpendAwayError(type(error).__name__) from error
+            raise
         counted = _counted(spent, ever, month)
         return {key: counted.get(key, 0) for key in caller_keys(caller, month)}
 

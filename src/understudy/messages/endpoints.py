@@ -101,6 +101,7 @@ class MessagesEndpoints:
                     fast=request.get("speed") == "fast",
                     service_tier=request.get("service_tier") or "auto",
                 )
+                record.limit_exceeded = admission.exceeded
             turn.admission = told = admission
 
             def headers() -> list[tuple[bytes, bytes]]:
@@ -137,7 +138,8 @@ class MessagesEndpoints:
         exchange.record.model = route.model.id
         found = check_count_request(request, route.model, exchange.version)
         if not limited:
-            await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
+            counting = await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
+            exchange.record.limit_exceeded = counting.exceeded
         async with DisconnectWatch(exchange):
             answer = await self._preparation.count(exchange, request, route, found)
             await exchange.respond_json(answer, headers=[(b"understudy-engine", route.header)])
@@ -164,6 +166,7 @@ class MessagesEndpoints:
             admission = await self._limits.begin(_caller(exchange), model=route.model.id, input_tokens=1)
         else:
             admission = await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
+        exchange.record.limit_exceeded = admission.exceeded
         try:
             async with DisconnectWatch(exchange):
                 with route.chain.choose() as choice:

@@ -148,6 +148,7 @@ def _message_start(turn: Turn) -> dict[str, Any]:
     record.cache_creation_1h_input_tokens = use.ephemeral_1h_input_tokens
     record.service_tier = tier
     record.inference_geo = geo
+    record.speed = request.get("speed")
     return {"type": "message_start", "message": message}
 
 

@@ -10,6 +10,7 @@ from understudy.http.record import RequestRecord
 from understudy.settings import LoggingSettings, UsageSettings
 from understudy.storage.database import Database
 from understudy.usage.metrics import Metrics
+from understudy.usage.prices import CATALOG_PRICES, Pricing
 from understudy.usage.request_lines import RequestLines
 from understudy.usage.rows import Row, request_rows
 from understudy.usage.spill import SpillFile
@@ -42,9 +43,11 @@ class Recorder:
         metrics: Metrics,
         also_write: AlsoWrite | None = None,
         lines: RequestLines | None = None,
+        pricing: Pricing = CATALOG_PRICES,
     ) -> None:
         """`also_write` writes in the same transactions as the rows: the keys' last use, which is not ours to know."""
         self._db = db
+        self._pricing = pricing
         self._interval = usage.flush_interval
         self._flush_rows = min(usage.flush_rows, usage.queue_rows)
         self._queue_rows = usage.queue_rows
@@ -121,7 +124,7 @@ class Recorder:
         records, self._records = self._records, []
         if not records:
             return
-        rows = request_rows(records)
+        rows = request_rows(records, self._pricing)
         room = max(0, self._queue_rows - len(self._rows))
         self._rows += rows[:room]
         self._has_rows.set()

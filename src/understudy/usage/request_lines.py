@@ -83,7 +83,7 @@ def _line(row: Row) -> dict[str, Any]:
         "user_agent": user_agent,
     }
     if model is not None:  # health checks are many, and have nothing to say about a model
-        (input_tokens, creation_5m, creation_1h, read, output_tokens, disconnected, upstream_request_id) = row[21:]
+        (input_tokens, creation_5m, creation_1h, read, output_tokens, disconnected, upstream_request_id) = row[21:28]
         line |= {
             "model": model,
             "engine": engine,

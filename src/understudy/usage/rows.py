@@ -4,46 +4,112 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Integer, Text
 
 from understudy.http.record import RequestRecord
-from understudy.usage.tables import request_log, usage
+from understudy.usage.prices import CATALOG_PRICES, MOST_TOKENS, NOTHING, Costs, Pricing, context_window, saturated
+from understudy.usage.tables import COSTS, request_log, usage
 
 Row = tuple[Any, ...]
 
 # str(): SQLAlchemy's names are of a class that orjson does not take for keys.
 REQUEST_COLUMNS: tuple[str, ...] = tuple(str(column.name) for column in request_log.c if column.name != "id")
-USAGE_COLUMNS: tuple[str, ...] = tuple(str(column.name) for column in usage.c if column.name != "id")
+USAGE_COLUMNS: tuple[str, ...] = tuple(
+    str(column.name) for column in usage.c if column.name not in {"id", "dimension_id"}
+)
+ROW_COLUMNS: tuple[str, ...] = (*REQUEST_COLUMNS, "context_window", *COSTS)
+"""What a Row holds: a request's columns first, then those that only its usage row has."""
 
 _MOST_CHARACTERS = 512
-_MOST_INTEGER = 2**63 - 1
 _KEY = re.compile(r"sk-[A-Za-z0-9_-]{12,}")
 
+_RECORD_COLUMNS = tuple(name for name in REQUEST_COLUMNS if name != "cost")
 _INPUT, _OUTPUT, _MODEL = (REQUEST_COLUMNS.index(name) for name in ("input_tokens", "output_tokens", "model"))
+_OF_REQUEST = len(REQUEST_COLUMNS)
+_PRICED_COLUMNS = ROW_COLUMNS[len(_RECORD_COLUMNS) :]
 
 
 def _positions(type_: type[Any]) -> tuple[int, ...]:
-    names = (column.name for column in request_log.c if isinstance(column.type, type_) and column.name != "id")
-    return tuple(REQUEST_COLUMNS.index(name) for name in names)
+    return tuple(place for place, name in enumerate(_RECORD_COLUMNS) if isinstance(request_log.c[name].type, type_))
 
 
 _TEXTS, _INTEGERS = _positions(Text), _positions(Integer)
 
-_values = attrgetter(*REQUEST_COLUMNS)
-_usage_values = itemgetter(*(REQUEST_COLUMNS.index(name) for name in USAGE_COLUMNS))
+_usage_values = itemgetter(*(ROW_COLUMNS.index(name) for name in USAGE_COLUMNS))
+_charged = itemgetter(
+    *map(
+        _RECORD_COLUMNS.index,
+        (
+            "model",
+            "received_at",
+            "input_tokens",
+            "cache_creation_5m_input_tokens",
+            "cache_creation_1h_input_tokens",
+            "cache_read_input_tokens",
+            "output_tokens",
+            "web_search_requests",
+            "service_tier",
+            "inference_geo",
+            "speed",
+            "stop_reason",
+        ),
+    )
+)
+_FREE = (0, "0-200k", *NOTHING)
 
 
-def request_rows(records: Iterable[RequestRecord]) -> list[Row]:
-    """The records' values in the order of REQUEST_COLUMNS, with whatever came from outside made harmless."""
+_values: Callable[[RequestRecord], Row] = attrgetter(*_RECORD_COLUMNS)
+
+
+def request_rows(records: Iterable[RequestRecord], pricing: Pricing = CATALOG_PRICES) -> list[Row]:
+    """The records' values in the order of ROW_COLUMNS: whatever came from outside made harmless, and what each costs
+    by `pricing`."""
     rows: list[Row] = list(map(_values, records))
     # Looking at the distinct values of each column takes a fifth of the time of looking at each row.
-    if not rows or _are_harmless(list(zip(*rows, strict=True))):
-        return rows
-    return [tuple([_harmless(value) for value in row]) for row in rows]
+    if rows and not _are_harmless(list(zip(*rows, strict=True))):
+        rows = [tuple([_harmless(value) for value in row]) for row in rows]
+    return [row + _priced(row, pricing) for row in rows]
+
+
+def costs_of(record: RequestRecord, pricing: Pricing = CATALOG_PRICES) -> Costs:
+    """What a request costs, as its usage row will have it: nothing when no model was asked, or when the model refused
+    before it said anything."""
+    return _costs(_values(record), pricing)[0]
+
+
+def _costs(row: Row, pricing: Pricing) -> tuple[Costs, int]:
+    """What it costs, and the tokens of its prompt."""
+    (model, received_at, fresh, short, long, read, output, searches, tier, geo, speed, stop_reason) = _charged(row)
+    if fresh is None or model is None:
+        return NOTHING, 0
+    prompt = saturated(fresh) + saturated(short) + saturated(long) + saturated(read)
+    if stop_reason == "refusal" and not output:
+        return NOTHING, prompt
+    costs = pricing.costs(
+        model,
+        received_at,
+        input_tokens=fresh,
+        cache_creation_5m_input_tokens=short,
+        cache_creation_1h_input_tokens=long,
+        cache_read_input_tokens=read,
+        output_tokens=output or 0,
+        web_search_requests=searches,
+        service_tier=tier,
+        inference_geo=geo,
+        speed=speed,
+    )
+    return costs, prompt
+
+
+def _priced(row: Row, pricing: Pricing) -> Row:
+    if row[_INPUT] is None:
+        return _FREE
+    costs, prompt = _costs(row, pricing)
+    return (sum(costs), context_window(prompt), *costs)
 
 
 def usage_row(row: Row) -> Row | None:
@@ -58,12 +124,21 @@ def usage_row(row: Row) -> Row | None:
     return _usage_values(row)
 
 
+def request_row(row: Row) -> Row:
+    """What of `row` stands in the request log."""
+    return row[:_OF_REQUEST]
+
+
 def from_mapping(values: Mapping[str, Any]) -> Row:
-    """A request's row from its values by column, as they stand in a spill file; columns it lacks get their default.
+    """A row from its values by column, as they stand in a spill file; columns it lacks get their default, and what
+    was not priced yet is priced by the catalog.
 
     Raises KeyError without one of those that have none.
     """
-    return tuple([values[name] if name in values else _DEFAULTS[name] for name in REQUEST_COLUMNS])
+    base = tuple([values[name] if name in values else _DEFAULTS[name] for name in _RECORD_COLUMNS])
+    if all(name in values for name in _PRICED_COLUMNS):
+        return base + tuple([values[name] for name in _PRICED_COLUMNS])
+    return base + _priced(base, CATALOG_PRICES)
 
 
 def clean(text: str) -> str:
@@ -91,7 +166,7 @@ def _are_harmless(columns: list[tuple[Any, ...]]) -> bool:
         for position in _INTEGERS:
             numbers = set(columns[position])
             numbers.discard(None)
-            if numbers and not 0 <= min(numbers) <= max(numbers) <= _MOST_INTEGER:
+            if numbers and not 0 <= min(numbers) <= max(numbers) <= MOST_TOKENS:
                 return False
     except TypeError:  # a value of another type than the record's
         return False
@@ -102,7 +177,7 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if type(value) is int:
-        return min(max(value, 0), _MOST_INTEGER)
+        return saturated(value)
     return value
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from understudy.usage.rows import REQUEST_COLUMNS, Row, from_mapping
+from understudy.usage.rows import ROW_COLUMNS, Row, from_mapping
 
 FILE_NAME = "usage.spill.jsonl"
 
@@ -49,10 +49,7 @@ class SpillFile:
     def append(self, rows: Iterable[Row]) -> None:
         """Add `rows` to the file and see them to the disk. Raises OSError."""
         lines = b"".join(
-            [
-                orjson.dumps(dict(zip(REQUEST_COLUMNS, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
-                for row in rows
-            ]
+            [orjson.dumps(dict(zip(ROW_COLUMNS, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE) for row in rows]
         )
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # beside PostgreSQL nothing else needs it
         file = self._open_current()

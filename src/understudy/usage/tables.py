@@ -1,6 +1,7 @@
-"""What is kept of requests: `request_log` has one row for each of any route, `usage` one for each that asked a model.
+"""What is kept of requests: `request_log` has one row for each of any route, `usage` one for each that asked a model,
+and the roll-ups the sums of the usage rows by minute, hour and day.
 
-Times are seconds since the epoch, durations seconds. No row holds a body, a prompt or a key.
+Times are seconds since the epoch, durations seconds, money nano-dollars. No row holds a body, a prompt or a key.
 
 The index by time is also what makes a row unique, so that writing one once more changes nothing. An index on the
 request's id alone would cost as much as all else: ids of one second are in no order, so each write touches all of the
@@ -9,7 +10,9 @@ second's pages. A request is found by its id within the second that the id begin
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, Table, Text, UniqueConstraint
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Integer, PrimaryKeyConstraint, Table, Text, UniqueConstraint
 
 from understudy.storage.metadata import metadata
 
@@ -48,6 +51,12 @@ request_log = Table(
     Column("output_tokens", BigInteger),
     Column("disconnected", Boolean, nullable=False),
     Column("upstream_request_id", Text),
+    Column("actor_id", Text),  # user_… or svac_…: whom the key or token acts as
+    Column("speed", Text),
+    Column("limit_exceeded", Text),  # the limit that refused it, or would have (limits/refusals.py)
+    Column("web_search_requests", BigInteger, nullable=False, server_default="0"),
+    Column("web_fetch_requests", BigInteger, nullable=False, server_default="0"),
+    Column("cost", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("received_at", "request_id"),
 )
 
@@ -69,5 +78,84 @@ usage = Table(
     Column("cache_creation_1h_input_tokens", BigInteger, nullable=False),
     Column("cache_read_input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
+    Column("actor_id", Text),
+    Column("speed", Text),
+    Column("web_search_requests", BigInteger, nullable=False, server_default="0"),
+    Column("web_fetch_requests", BigInteger, nullable=False, server_default="0"),
+    Column("context_window", Text, nullable=False, server_default="0-200k"),
+    # What it cost by the prices of its time: later ones change nothing here.
+    Column("input_cost", BigInteger, nullable=False, server_default="0"),
+    Column("cache_creation_5m_cost", BigInteger, nullable=False, server_default="0"),
+    Column("cache_creation_1h_cost", BigInteger, nullable=False, server_default="0"),
+    Column("cache_read_cost", BigInteger, nullable=False, server_default="0"),
+    Column("output_cost", BigInteger, nullable=False, server_default="0"),
+    Column("web_search_cost", BigInteger, nullable=False, server_default="0"),
+    Column("dimension_id", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("received_at", "request_id"),
 )
+
+DIMENSIONS: Final = (
+    "organization_id",
+    "workspace_id",
+    "api_key_id",
+    "actor_id",
+    "model",
+    "service_tier",
+    "context_window",
+    "inference_geo",
+    "speed",
+)
+
+# Each combination that ever occurred, once: reports add up and sift numbers, and look at texts only here.
+# An empty text stands for none, which a unique constraint would not compare.
+usage_dimensions = Table(
+    "usage_dimensions",
+    metadata,
+    Column("id", _RowNumber, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in DIMENSIONS),
+    UniqueConstraint(*DIMENSIONS, name="uq_usage_dimensions_all"),
+)
+
+TOKEN_COUNTERS: Final = (
+    "input_tokens",
+    "cache_creation_5m_input_tokens",
+    "cache_creation_1h_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+)
+COSTS: Final = (
+    "input_cost",
+    "cache_creation_5m_cost",
+    "cache_creation_1h_cost",
+    "cache_read_cost",
+    "output_cost",
+    "web_search_cost",
+)
+SUMMED: Final = (*TOKEN_COUNTERS, "web_search_requests", "web_fetch_requests", *COSTS)
+"""Columns of the usage rows that the roll-ups add up, beside the number of requests."""
+
+
+def _rollup(name: str) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("bucket", BigInteger, nullable=False),  # when it begins
+        Column("dimension_id", BigInteger, nullable=False),
+        Column("requests", BigInteger, nullable=False),
+        *(Column(counter, BigInteger, nullable=False) for counter in SUMMED),
+        PrimaryKeyConstraint("bucket", "dimension_id"),
+        # Rows lie in the order in which reports read them.
+        sqlite_with_rowid=False,
+    )
+
+
+usage_minutes = _rollup("usage_minutes")
+usage_hours = _rollup("usage_hours")
+usage_days = _rollup("usage_days")
+
+MINUTE: Final = 60
+HOUR: Final = 3_600
+DAY: Final = 86_400
+
+ROLLUPS: Final = ((MINUTE, usage_minutes), (HOUR, usage_hours), (DAY, usage_days))
+"""Each roll-up and the seconds of its buckets."""

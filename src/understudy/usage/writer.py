@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.storage.database import Database
 from understudy.storage.insert import RowInsert
 from understudy.usage import tables
+from understudy.usage.dimensions import Dimensions, Key, key_of
 from understudy.usage.metrics import Metrics
-from understudy.usage.rows import REQUEST_COLUMNS, USAGE_COLUMNS, Row, usage_row
+from understudy.usage.rollups import RollUps
+from understudy.usage.rows import REQUEST_COLUMNS, USAGE_COLUMNS, Row, request_row, usage_row
 
 AlsoWrite = Callable[[AsyncConnection], Awaitable[Callable[[], None]]]
 """Writes something else in the transaction of the rows; what it returns is called once that has committed."""
@@ -22,7 +24,8 @@ _log = logging.getLogger(__name__)
 
 
 class RowWriter:
-    """Writes requests' rows, and the usage rows that belong to them. A row that stands there already is passed over."""
+    """Writes requests' rows, the usage rows that belong to them, and the sums of these. A row that stands there already
+    is passed over."""
 
     def __init__(self, db: Database, metrics: Metrics, *, request_log: bool, also_write: AlsoWrite | None) -> None:
         """`request_log`: whether rows are written for all requests, or only for those that asked a model."""
@@ -30,7 +33,9 @@ class RowWriter:
         self._metrics = metrics
         self._also_write = also_write
         self._insert_requests = RowInsert(db, tables.request_log, REQUEST_COLUMNS, _KEY) if request_log else None
-        self._insert_usage = RowInsert(db, tables.usage, USAGE_COLUMNS, _KEY)
+        self._insert_usage = RowInsert(db, tables.usage, (*USAGE_COLUMNS, "dimension_id"), _KEY)
+        self._dimensions = Dimensions(db)
+        self._rollups = RollUps(db.dialect)
 
     async def write(self, rows: Sequence[Row]) -> None:
         """Write `rows` in one transaction. A row that the database will never take is dropped, and logged.
@@ -48,14 +53,21 @@ class RowWriter:
 
     async def _write(self, rows: Sequence[Row], also_write: AlsoWrite | None) -> None:
         committed = None
+        numbers: dict[Key, int] = {}
         async with self._db.begin() as connection:
             if self._insert_requests is not None and rows:
-                await self._insert_requests.run(connection, rows)
+                await self._insert_requests.run(connection, list(map(request_row, rows)))
             usage_rows = [row for row in map(usage_row, rows) if row is not None]
             if usage_rows:
-                await self._insert_usage.run(connection, usage_rows)
+                keys = list(map(key_of, usage_rows))
+                numbers = await self._dimensions.numbers(connection, keys)
+                newest = await self._rollups.newest(connection)
+                numbered = [(*row, numbers[key]) for row, key in zip(usage_rows, keys, strict=True)]
+                await self._insert_usage.run(connection, numbered)
+                await self._rollups.add(connection, newest)
             if also_write is not None:
                 committed = await also_write(connection)
+        self._dimensions.remember(numbers)
         if committed is not None:
             committed()
 

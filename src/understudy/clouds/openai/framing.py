@@ -12,6 +12,7 @@ from understudy.engines.claude.errors import NO_ANSWER, BadGatewayError
 
 from .chunks import Chunks
 from .completion import completion, error_body
+from .limits import Fields, limits_as_openai
 
 # Documented: always this.
 _OPENAI_VERSION: Final = (b"openai-version", b"2020-10-01")
@@ -42,6 +43,10 @@ class ChatFraming:
     def headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
         # The id by which OpenAI's SDKs know a request.
         return [(b"x-request-id", request_id.encode()), _OPENAI_VERSION]
+
+    def fields(self, headers: Fields) -> Fields:
+        """The documented list of headers has limits by OpenAI's names, and none by the API's own."""
+        return limits_as_openai(headers, time.time())
 
     def whole(self, body: bytes) -> bytes:
         try:

@@ -22,6 +22,9 @@ class Observed:
     cache_creation_1h_input_tokens: int = 0
     cache_read_input_tokens: int = 0
     output_tokens: int | None = None
+    speed: str | None = None
+    web_search_requests: int = 0
+    web_fetch_requests: int = 0
 
     def message(self, message: dict[str, Any]) -> None:
         """A message: a whole one, or that of message_start."""
@@ -56,6 +59,12 @@ class Observed:
             self._written(written, usage.get("cache_creation"))
         self.service_tier = _text(usage.get("service_tier")) or self.service_tier
         self.inference_geo = _text(usage.get("inference_geo")) or self.inference_geo
+        self.speed = _text(usage.get("speed")) or self.speed
+        used = usage.get("server_tool_use")
+        if isinstance(used, dict):
+            tools = cast("dict[str, Any]", used)
+            self.web_search_requests = count_of(tools.get("web_search_requests")) or 0
+            self.web_fetch_requests = count_of(tools.get("web_fetch_requests")) or 0
 
     def _written(self, written: int, split: object) -> None:
         hour = self.cache_creation_1h_input_tokens

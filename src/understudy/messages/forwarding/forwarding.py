@@ -314,7 +314,9 @@ def _note(record: RequestRecord, observed: Observed) -> None:
     record.message_id = observed.message_id
     record.stop_reason = observed.stop_reason
     record.service_tier = observed.service_tier
-    record.inference_geo = observed.inference_geo
+    record.inference_geo, record.speed = observed.inference_geo, observed.speed
+    record.web_search_requests = observed.web_search_requests
+    record.web_fetch_requests = observed.web_fetch_requests
     # A request that was answered has asked a model, also where the upstream does not say how many tokens that took.
     record.input_tokens = observed.input_tokens or 0
     record.output_tokens = observed.output_tokens or 0
