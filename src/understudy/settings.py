@@ -219,7 +219,11 @@ class DocumentsSettings(Room):
         default=2, ge=1, le=64, description="Processes that read PDFs at once; started on demand."
     )
     pdf_timeout: float = Field(
-        default=20.0, gt=0, le=600, description="Seconds for one PDF, after which its process is killed."
+        default=20.0,
+        gt=0,
+        le=600,
+        description="Seconds for the text of one PDF, after which its process is killed; three times as many for "
+        "pictures of its pages.",
     )
     pdf_memory: int = Field(
         default=512 * 1024 * 1024, ge=128 * 1024 * 1024, description="Bytes of memory that such a process may have."

@@ -123,3 +123,16 @@ def test_an_input_that_only_opens_brackets_costs_little_memory() -> None:
     assert largest_closed_prefix('{"a":' * 500 + '{"b": [1, 2') == json.loads(
         '{"a":' * 500 + '{"b": [1, 2]}' + "}" * 500
     )
+
+
+def test_an_upstreams_own_count_leaves_nothing_of_the_estimate() -> None:
+    """It comes with the end alone, after a beginning that supposed that the cache was written."""
+    fold = Fold()
+    written = {"ephemeral_5m_input_tokens": 5_503, "ephemeral_1h_input_tokens": 0}
+    estimate = {"input_tokens": 6, "cache_creation_input_tokens": 5_503, "cache_creation": written, "output_tokens": 1}
+    fold.add({"type": "message_start", "message": {"id": "msg_1", "content": [], "usage": estimate}})
+    told = {"input_tokens": 3_990, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 10, "output_tokens": 2}
+    fold.add({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": told})
+    nothing = {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0}
+    assert fold.message["usage"] == {**told, "cache_creation": nothing}
+    assert written["ephemeral_5m_input_tokens"] == 5_503

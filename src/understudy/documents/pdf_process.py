@@ -7,6 +7,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Final
 
@@ -58,15 +59,14 @@ class PdfProcess:
         self.documents = 0
 
     @classmethod
-    async def start(cls, memory: int, seconds: float) -> PdfProcess:
-        """A process of at most `memory` bytes; `seconds` of its own time for a document. Raises OSError."""
+    async def start(cls, memory: int) -> PdfProcess:
+        """A process of at most `memory` bytes. Raises OSError."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             # Its own directory is no place to import from.
             "-P",
             str(_PROGRAM),
             str(memory),
-            str(-(-seconds // 1)).removesuffix(".0"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -85,31 +85,44 @@ class PdfProcess:
     def ended(self) -> bool:
         return self._process.returncode is not None
 
-    async def read(self, data: bytes, most_pages: int) -> PdfText:
-        """Raises PdfError; OSError or EOFError when the process is gone."""
+    async def read(self, data: bytes, most_pages: int, seconds: float) -> PdfText:
+        """`seconds`: of the process's own time. Raises PdfError; OSError or EOFError when the process is gone."""
+        kind, count = await self._ask(b"T", data, most_pages, MOST_CHARACTERS, seconds)
+        match kind:
+            case b"P":
+                return PdfText(count, tuple(await self._pages(count)))
+            case b"M":
+                return PdfText(count, ())
+            case _:
+                raise _refusal(kind)
+
+    async def draw(self, data: bytes, most_pages: int, most_characters: int, seconds: float) -> tuple[str, ...]:
+        """As PdfReader.draw. `most_characters`: of all pictures' base64. Raises as `read` does."""
+        kind, count = await self._ask(b"I", data, most_pages, most_characters, seconds)
+        if kind != b"P":
+            raise _refusal(kind)
+        return tuple(await self._pages(count))
+
+    async def _ask(self, kind: bytes, data: bytes, most_pages: int, most: int, seconds: float) -> tuple[bytes, int]:
         source, out = self._process.stdin, self._process.stdout
         assert source is not None
         assert out is not None
         self.documents += 1
         view = memoryview(data)
-        source.write(REQUEST.pack(len(data), most_pages, MOST_CHARACTERS))
+        source.write(REQUEST.pack(kind, ceil(seconds), len(data), most_pages, most))
         for start in range(0, len(data), _PIECE):
             source.write(view[start : start + _PIECE])
             await source.drain()
-        kind, count = REPLY.unpack(await out.readexactly(REPLY.size))
-        match kind:
-            case b"P":
-                pages: list[str] = []
-                for _ in range(count):
-                    (size,) = PAGE.unpack(await out.readexactly(PAGE.size))
-                    pages.append((await out.readexactly(size)).decode())
-                return PdfText(count, tuple(pages))
-            case b"M":
-                return PdfText(count, ())
-            case b"E":
-                raise PdfPasswordProtectedError
-            case _:
-                raise PdfInvalidError
+        return REPLY.unpack(await out.readexactly(REPLY.size))
+
+    async def _pages(self, count: int) -> list[str]:
+        out = self._process.stdout
+        assert out is not None
+        pages: list[str] = []
+        for _ in range(count):
+            (size,) = PAGE.unpack(await out.readexactly(PAGE.size))
+            pages.append((await out.readexactly(size)).decode())
+        return pages
 
     async def end(self) -> None:
         """Let it go: it ends when nobody can send it any more. For a process that is not at work."""
@@ -127,6 +140,10 @@ class PdfProcess:
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+
+
+def _refusal(kind: bytes) -> PdfError:
+    return PdfPasswordProtectedError() if kind == b"E" else PdfInvalidError()
 
 
 def _environment() -> dict[str, str]:

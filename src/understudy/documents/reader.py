@@ -1,4 +1,4 @@
-"""The text of PDFs, read in processes of their own that are started when there is something to read.
+"""The text of PDFs and pictures of their pages, by processes of their own that are started when there is work.
 
 The library is the optional extra `documents`. Without it `available` is False and nothing is ever started.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from understudy.documents.pdf_process import (
     PdfError,
@@ -19,6 +19,7 @@ from understudy.documents.pdf_process import (
     PdfText,
     PdfTooCostlyError,
 )
+from understudy.documents.remembered import Remembered
 from understudy.tokens.pace import Pace
 from understudy.wire.errors import OverloadedError
 
@@ -27,6 +28,13 @@ __all__ = ["PdfError", "PdfInvalidError", "PdfPasswordProtectedError", "PdfReade
 MOST_PAGES: Final = 600
 """Pages beyond which no text is read: the most that any model takes in a request."""
 
+MOST_DRAWN: Final = 100
+"""Pages of a document that are drawn."""
+
+MOST_DRAWN_CHARACTERS: Final = 32 * 1024 * 1024
+"""Characters of a document's pictures as base64: what a whole request of the API may have. Pages behind the first for
+which there is no room are not drawn."""
+
 # A process that read this many makes room for a fresh one.
 _MOST_DOCUMENTS: Final = 200
 # Bytes hashed between two looks at the clock.
@@ -34,7 +42,8 @@ _PIECE: Final = 256 * 1024
 # What a remembered answer costs beside its text.
 _ENTRY: Final = 256
 
-_Answer: TypeAlias = PdfText | type[PdfInvalidError] | type[PdfPasswordProtectedError]
+_Refusal: TypeAlias = type[PdfInvalidError] | type[PdfPasswordProtectedError]
+_Work = TypeVar("_Work")
 
 
 class PdfReader:
@@ -42,7 +51,8 @@ class PdfReader:
 
     `timeout`: seconds for one document, after which its process is killed. `memory`: bytes of address space a process
     may have. `idle`: seconds without work after which a process ends. `queue_timeout`: seconds a document waits for a
-    process. `remembered`: bytes of text that are kept, by the hash of the document.
+    process. `remembered`: bytes of text that are kept, by the hash of the document. `drawing_timeout`: seconds for the
+    pictures of its pages, three times `timeout` if not said. `remembered_pictures`: bytes of them that are kept.
     """
 
     def __init__(
@@ -54,15 +64,17 @@ class PdfReader:
         idle: float = 60.0,
         queue_timeout: float = 30.0,
         remembered: int = 64 * 1024 * 1024,
+        drawing_timeout: float | None = None,
+        remembered_pictures: int = 64 * 1024 * 1024,
     ) -> None:
         self._slots = asyncio.Semaphore(processes)
         self._timeout = timeout
         self._memory = memory
         self._idle_for = idle
         self._queue_timeout = queue_timeout
-        self._most_remembered = remembered
-        self._remembered: OrderedDict[bytes, tuple[_Answer, int]] = OrderedDict()
-        self._bytes = 0
+        self._drawing_timeout = 3 * timeout if drawing_timeout is None else drawing_timeout
+        self._texts: Remembered[PdfText | _Refusal] = Remembered(remembered)
+        self._pictures: Remembered[tuple[str, ...] | _Refusal] = Remembered(remembered_pictures)
         self._idle: list[tuple[PdfProcess, asyncio.TimerHandle]] = []
         self._busy: set[PdfProcess] = set()
         self._ending: set[asyncio.Task[None]] = set()
@@ -76,16 +88,34 @@ class PdfReader:
         Raises PdfError for what is wrong with it, OverloadedError when too many others are being read.
         """
         key = await _hash(data, tenant)
-        known = self._remembered.get(key)
-        if known is not None:
-            self._remembered.move_to_end(key)
-            return _answered(known[0])
-        try:
-            text: _Answer = await self._read(data)
-        except (PdfInvalidError, PdfPasswordProtectedError) as error:
-            text = type(error)
-        self._remember(key, text)
-        return _answered(text)
+        known = self._texts.get(key)
+        if known is None:
+            known = await self._found(lambda process: process.read(data, MOST_PAGES, self._timeout), self._timeout)
+            size = sum(len(page) for page in known.pages) * 2 if isinstance(known, PdfText) else 0
+            pages = len(known.pages) if isinstance(known, PdfText) else 0
+            self._texts.put(key, known, _ENTRY + size + 64 * pages)
+        if isinstance(known, PdfText):
+            return known
+        raise known
+
+    async def draw(self, data: bytes, *, tenant: str = "") -> tuple[str, ...]:
+        """PNGs as base64 of a PDF's first pages, at most MOST_DRAWN; "" for one that is not drawn. See pdf_worker for
+        their size.
+
+        Otherwise as `read`.
+        """
+        key = await _hash(data, tenant)
+        known = self._pictures.get(key)
+        if known is None:
+            seconds = self._drawing_timeout
+            known = await self._found(
+                lambda process: process.draw(data, MOST_DRAWN, MOST_DRAWN_CHARACTERS, seconds), seconds
+            )
+            size = sum(len(picture) for picture in known) if isinstance(known, tuple) else 0
+            self._pictures.put(key, known, _ENTRY + size)
+        if isinstance(known, tuple):
+            return known
+        raise known
 
     async def close(self) -> None:
         """End all processes, those at work too."""
@@ -105,26 +135,29 @@ class PdfReader:
 
     # Processes
 
-    async def _read(self, data: bytes) -> PdfText:
+    async def _found(self, work: Callable[[PdfProcess], Awaitable[_Work]], seconds: float) -> _Work | _Refusal:
+        """What a process finds, or how it refuses the document."""
         try:
             async with asyncio.timeout(self._queue_timeout):
                 await self._slots.acquire()
         except TimeoutError:
             raise OverloadedError from None
         try:
-            return await self._read_now(data)
+            return await self._found_now(work, seconds)
+        except (PdfInvalidError, PdfPasswordProtectedError) as error:
+            return type(error)
         finally:
             self._slots.release()
 
-    async def _read_now(self, data: bytes) -> PdfText:
+    async def _found_now(self, work: Callable[[PdfProcess], Awaitable[_Work]], seconds: float) -> _Work:
         process: PdfProcess | None = None
         sound = False
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 process = await self._take()
-                text = await process.read(data, MOST_PAGES)
+                found = await work(process)
             sound = True
-            return text
+            return found
         except (PdfInvalidError, PdfPasswordProtectedError):
             sound = True
             raise
@@ -152,7 +185,7 @@ class PdfReader:
             if not process.ended:
                 self._busy.add(process)
                 return process
-        process = await PdfProcess.start(self._memory, self._timeout)
+        process = await PdfProcess.start(self._memory)
         self._busy.add(process)
         return process
 
@@ -164,26 +197,6 @@ class PdfReader:
         task = asyncio.get_running_loop().create_task(process.kill() if kill else process.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-    # What was read before
-
-    def _remember(self, key: bytes, answer: _Answer) -> None:
-        size = _ENTRY
-        if isinstance(answer, PdfText):
-            size += sum(len(page) for page in answer.pages) * 2 + 64 * len(answer.pages)
-        if size > self._most_remembered or key in self._remembered:
-            return
-        self._remembered[key] = (answer, size)
-        self._bytes += size
-        while self._bytes > self._most_remembered:
-            _, (_, freed) = self._remembered.popitem(last=False)
-            self._bytes -= freed
-
-
-def _answered(answer: _Answer) -> PdfText:
-    if isinstance(answer, PdfText):
-        return answer
-    raise answer
 
 
 async def _hash(data: bytes, tenant: str) -> bytes:

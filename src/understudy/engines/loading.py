@@ -36,7 +36,8 @@ def lines_for_all(model: LocalModel, taken: Iterable[str]) -> list[Mapped]:
 class Loader:
     """Takes models into the map and out of it while the server runs. llama.cpp's side is imported with the first.
 
-    `settings_of` gives the settings that a model file is run with. Only files in `directories` are loaded.
+    `settings_of` gives the settings that a model file is run with, `queue_timeout` the seconds that a request waits
+    while its model is busy. Only files in `directories` are loaded.
     """
 
     def __init__(
@@ -45,18 +46,27 @@ class Loader:
         settings_of: Callable[[Path], WorkerSettings],
         directories: Sequence[Path],
         models: Iterable[LocalModel] = (),
+        *,
+        queue_timeout: float = 30.0,
     ) -> None:
         self._routing = routing
         self._settings_of = settings_of
         self._directories = directories
+        self._queue_timeout = queue_timeout
         self.models = {model.name: model for model in models}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start the models that the server begins with. Raises ModelLoadError for one that cannot be started."""
-        await _all(model.start() for model in self.models.values())
+        """Start the models that the server begins with. Raises ModelLoadError for one that cannot be started, and then
+        none of them runs."""
+        try:
+            await _all(model.start() for model in self.models.values())
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
-        await _all(model.stop() for model in self.models.values())
+        await _all([*(model.stop() for model in self.models.values()), *self._ending])
 
     def load(self, path: Path, name: str | None, names: Sequence[str]) -> LocalModel:
         """Begin to load the model at `path` as the engine `name`, to answer for `names`; by default the file's name.
@@ -70,7 +80,7 @@ class Loader:
         name = name or real.stem
         if len(name) > _LONGEST_NAME:
             raise ValueError(f"the name has more than {_LONGEST_NAME} characters")
-        model = local_model(name, self._settings_of(real))
+        model = local_model(name, self._settings_of(real), self._queue_timeout)
         self._routing.put(name, model.backend, [model.mapped(one) for one in names or [name]])
         self.models[name] = model
         model.loading = asyncio.create_task(self._start(model))
@@ -80,7 +90,11 @@ class Loader:
         """Take a model away; answers under way are cut. Raises KeyError."""
         model = self.models.pop(name)
         self._routing.drop(name)
-        await model.stop()
+        # Whoever asked for it may go before it has ended, which it does all the same.
+        ending = asyncio.create_task(model.stop())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        await asyncio.shield(ending)
 
     async def _start(self, model: LocalModel) -> None:
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Draw: TypeAlias = Callable[[], Awaitable[tuple[str, ...]]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -12,6 +15,10 @@ class Document:
 
     `parts`: of plain text one, of a PDF its pages, of custom content its blocks. `citations`: whether it may be cited.
     `context` is what the caller says about it; it is not cited.
+
+    `draw` is of a PDF that can be drawn: called, it gives base64 of a PNG for each of its first pages, "" for one that
+    could not be drawn. The work is done at the first call, so only who shows the pages to a model asks. It raises
+    ApiError.
     """
 
     index: int
@@ -20,6 +27,7 @@ class Document:
     parts: tuple[str, ...]
     citations: bool
     context: str | None = None
+    draw: Draw | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True, frozen=True)

@@ -156,6 +156,9 @@ class Fold:
                 self.message[name] = value
         usage = dict(cast("Mapping[str, Any]", self.message["usage"]))
         usage.update({name: value for name, value in event["usage"].items() if value is not None})
+        if not usage.get("cache_creation_input_tokens") and usage.get("cache_creation"):
+            # An upstream's own count, which may come with the end alone, takes the place of our estimate.
+            usage["cache_creation"] = dict.fromkeys(usage["cache_creation"], 0)
         self.message["usage"] = {name: usage[name] for name in _USAGE_ORDER if name in usage}
         if "context_management" in event:
             self.message["context_management"] = event["context_management"]

@@ -17,6 +17,7 @@ from understudy.documents.reader import PdfError, PdfPasswordProtectedError, Pdf
 from understudy.documents.whole import scan_image
 from understudy.engines.catalog import Model
 from understudy.engines.materials import Document, Image, Materials, SearchResult
+from understudy.messages.page_images import PageImages
 from understudy.messages.rules.media import COULD_NOT_PROCESS, pages_fault
 from understudy.messages.sources import Medium, fetch_sources, media_of
 from understudy.net.client import Fetcher
@@ -139,14 +140,13 @@ class _Gathering:
                 return Document(index, title, "content", parts, citations, context)
             case "base64":
                 pages = await self._pdf(medium, citations=citations)
-                return Document(index, title, "pdf", pages, citations, context)
+                return Document(index, title, "pdf", pages, citations, context, self._drawing(medium))
             case _:
                 return Document(index, title, "pdf", (), citations, context)
 
     async def _pdf(self, medium: Medium, *, citations: bool) -> tuple[str, ...]:
         """The texts of its pages, none where they are not read. Counts the pages."""
-        # Observed for base64: `messages.1.content.22.pdf.source.base64.data: …`.
-        place = f"{medium.path.removesuffix('document')}pdf.source.base64.data: " if medium.path else ""
+        place = _pdf_place(medium)
         data: str = medium.block["source"]["data"]
         if self._pdfs is None:
             pages = await self._paced(scan_pages(data))
@@ -164,6 +164,12 @@ class _Gathering:
                 "need. Its extra `documents` is not installed: pip install 'understudy[documents]'"
             )
         return text.pages
+
+    def _drawing(self, medium: Medium) -> PageImages | None:
+        if self._pdfs is None:
+            return None
+        data: str = medium.block["source"]["data"]
+        return PageImages(self._pdfs, data, self._tenant, _pdf_place(medium) + _NOT_VALID)
 
     async def _read(self, pdfs: PdfReader, data: str, place: str) -> PdfText | None:
         content = await self._paced(decoded(data))
@@ -188,6 +194,11 @@ class _Gathering:
                 return cast("_Answer", end.value)
             if self._pace.due():
                 await self._pace.pause()
+
+
+def _pdf_place(medium: Medium) -> str:
+    # Observed for base64: `messages.1.content.22.pdf.source.base64.data: …`.
+    return f"{medium.path.removesuffix('document')}pdf.source.base64.data: " if medium.path else ""
 
 
 def _cited(block: dict[str, Any]) -> bool:

@@ -3,8 +3,8 @@ edited, counted and looked up in the cache."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from understudy.documents.reader import PdfReader
 from understudy.engines.catalog import Model
@@ -23,6 +23,9 @@ from understudy.messages.signatures import Seals, Signer, check, no_transformati
 from understudy.messages.turn import Turn, thinking_type
 from understudy.messages.unbuilt import check_built
 from understudy.net.client import Fetcher
+from understudy.wire.errors import ApiError
+
+_T = TypeVar("_T")
 
 
 class Preparation:
@@ -78,13 +81,14 @@ class Preparation:
         measurer = route.measurer
         cached = None
         if found.breakpoints or asks_diagnosis(request, betas):
-            measure = None if measurer is None else _measure(measurer, _asked(request, route, materials))
+            measure = None if measurer is None else _measure(measurer, route, _asked(request, route, materials))
             cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure)
             use = cached.use
         else:
             if measurer is not None:
-                input_tokens = await measurer.count(_asked(request, route, materials))
-            elif input_tokens is None:
+                counted = await _unless_failed(measurer.count(_asked(request, route, materials)), route)
+                input_tokens = input_tokens if counted is None else counted
+            if input_tokens is None:
                 input_tokens = await count_prompt(request, model)
             use = CacheUse(input_tokens, 0, 0, 0)
         check_prompt_length(use.total_tokens, request, model, betas)
@@ -117,7 +121,12 @@ class Preparation:
             materials = gathered.materials
         if found.thinking:
             checked = check(
-                request, signer=self._signer, model=model, organization_id=organization_id, betas=exchange.betas
+                request,
+                signer=self._signer,
+                model=model,
+                organization_id=organization_id,
+                betas=exchange.betas,
+                foreign_ok=route.forwards,
             )
             request = checked.request
         if found.clears_system:
@@ -131,7 +140,7 @@ class Preparation:
             }
         counted = None
         if counter is not None:
-            counted = await counter.count(_asked(request, route, materials))
+            counted = await _unless_failed(counter.count(_asked(request, route, materials)), route)
         return {"input_tokens": await count_prompt(request, model) if counted is None else counted}
 
 
@@ -147,11 +156,21 @@ def _asked(request: dict[str, Any], route: Route, materials: Materials) -> Engin
     )
 
 
-def _measure(engine: Measuring, asked: EngineTurn) -> Measure:
-    async def measure(marks: Sequence[Mark]) -> tuple[int, Sequence[int]]:
+async def _unless_failed(asked: Awaitable[_T], route: Route) -> _T | None:
+    """What an engine says of a prompt; None where it fails but another target may answer. What it refuses is raised."""
+    try:
+        return await asked
+    except ApiError as error:
+        if error.status < 500 or not route.alternatives:
+            raise
+        return None
+
+
+def _measure(engine: Measuring, route: Route, asked: EngineTurn) -> Measure:
+    async def measured(marks: Sequence[Mark]) -> tuple[int, Sequence[int]]:
         return await engine.count(asked), await engine.offsets(asked, prefixes(asked.request, marks))
 
-    return measure
+    return lambda marks: _unless_failed(measured(marks), route)
 
 
 def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import jsonschema_rs
@@ -87,6 +88,25 @@ def test_reading_never_fails(body: list[str]) -> None:
     for name, given_ in read_calls("".join(body), SCHEMAS):
         assert name in SCHEMAS
         assert isinstance(given_, dict)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<invoke name="f">' * 15_000,
+        '<invoke name="f">' + '<parameter name="a">' * 15_000 + "</invoke>",
+        "<function=f" * 20_000,
+        "<function=f>" + "<parameter=a" * 20_000,
+        "f <arg_key>" + "<arg_key>" * 20_000,
+        "f " + "<arg_key>a</arg_key><arg_value>" * 10_000,
+    ],
+    ids=lambda body: body[:40],
+)
+def test_tags_without_an_end_take_no_time(body: str) -> None:
+    """A model writes what its user wants: such a text once took half a minute."""
+    began = time.perf_counter()
+    read_calls(body, {"f": {}})
+    assert time.perf_counter() - began < 1
 
 
 @settings(max_examples=150, deadline=None)

@@ -117,16 +117,14 @@ class Connection:
                 raise _error(socket.status, await self._body(socket, left))
             reader = EventReader()
             clock = asyncio.get_running_loop().time
+            began = clock()
             while True:
-                began = clock()
                 data = await socket.read(left)
-                left -= clock() - began
                 try:
                     events = reader.feed(data) if data else reader.end()
                 except EventTooLongError as error:
                     raise LlamaGoneError("The llama.cpp server sent an event without an end.") from error
                 if events:
-                    left = idle
                     found, end = _objects(events)
                     if found:
                         yield found
@@ -134,6 +132,11 @@ class Connection:
                         raise end
                     if end:
                         return
+                    left, began = idle, clock()
+                else:
+                    # The caller did nothing meanwhile.
+                    now = clock()
+                    left, began = left - (now - began), now
                 if not data:
                     return
         finally:

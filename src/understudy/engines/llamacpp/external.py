@@ -18,14 +18,17 @@ _FRESH: Final = 60.0
 class ExternalLlama:
     """`url` is where the server's `/health` is, without that. `api_key` is what it was started with (`--api-key`).
 
-    `load_timeout` is how many seconds a server that answers gets to load its model.
+    `load_timeout` is how many seconds a server that answers gets to load its model, `connect_timeout` how many a
+    connection may take. It runs already, so requests need no `start`: that waits until it answers as it should.
     """
 
-    def __init__(self, url: str, api_key: str | None = None, *, load_timeout: float = 600.0) -> None:
+    def __init__(
+        self, url: str, api_key: str | None = None, *, load_timeout: float = 600.0, connect_timeout: float = 10.0
+    ) -> None:
         self._url = url
-        self._connection = Connection(url, api_key, ready=self._unless_stopped)
+        self._connection = Connection(url, api_key, connect_timeout=connect_timeout, ready=self._unless_stopped)
         self._load_timeout = load_timeout
-        self._state: State = "stopped"
+        self._state: State = "ready"
         self._properties: LlamaProperties | None = None
         self._asked = 0.0
 

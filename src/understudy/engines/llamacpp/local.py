@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget
+from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, Slots
 
 from .engine import LlamaEngine
 from .failures import ModelLoadError
@@ -16,13 +16,15 @@ from .supervisor import LlamaWorker, State, WorkerSettings
 
 @dataclass(slots=True)
 class LocalModel:
-    """A model under the name of its engine. `error` says why it does not run, if it does not."""
+    """A model under the name of its engine. `error` says why it does not run, if it does not. `queue_timeout`: seconds
+    that a request for it waits while it is busy."""
 
     name: str
     path: Path
     server: LlamaWorker
     backend: Backend
     facts: Facts
+    queue_timeout: float = 30.0
     error: str | None = None
     loading: asyncio.Task[None] | None = field(default=None, repr=False)
 
@@ -46,10 +48,10 @@ class LocalModel:
 
     def mapped(self, name: str) -> Mapped:
         """The line that leads from the model name `name` here."""
-        return Mapped(name, (MappedTarget(self.name, self.path.stem),), self.facts)
+        return Mapped(name, (MappedTarget(self.name, self.path.stem),), self.facts, self.queue_timeout)
 
 
-def local_model(name: str, settings: WorkerSettings) -> LocalModel:
+def local_model(name: str, settings: WorkerSettings, queue_timeout: float = 30.0) -> LocalModel:
     """The model, not started. Reads the head of its file, and raises ModelLoadError where that is not sound."""
     header = read_header(settings.model)
     trained = header.context_length or settings.n_ctx
@@ -61,4 +63,6 @@ def local_model(name: str, settings: WorkerSettings) -> LocalModel:
         pdf_input=True,
         structured_outputs=True,
     )
-    return LocalModel(name, settings.model, worker, Backend(LlamaEngine(name, worker)), facts)
+    # What is more than it answers at once waits where waiting has an end, and another target may be free.
+    backend = Backend(LlamaEngine(name, worker), slots=Slots(settings.n_parallel), kind="llamacpp")
+    return LocalModel(name, settings.model, worker, backend, facts, queue_timeout)

@@ -6,8 +6,8 @@ A call that cannot be read is no error: it is text, as it was written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, Literal, TypeAlias, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -17,25 +17,42 @@ Kind: TypeAlias = Literal["text", "thinking"]
 Call: TypeAlias = tuple[str, dict[str, Any]]
 """The name of a function, and its input."""
 
+
+class _Elements(NamedTuple):
+    """What stands between two tags, the first of which names it. No pattern can run over what it does not match, for a
+    model writes what its user wants, and as much of it."""
+
+    opening: re.Pattern[str]
+    closing: re.Pattern[str]
+
+    def among(self, text: str) -> Iterator[tuple[str, str]]:
+        """Names and contents. Where one has no end, what follows has none either."""
+        place = 0
+        while (opening := self.opening.search(text, place)) and (end := self.closing.search(text, opening.end())):
+            yield opening[1].strip(), text[opening.end() : end.start()]
+            place = max(end.end(), opening.end())
+
+
+def _elements(opening: str, closing: str) -> _Elements:
+    return _Elements(re.compile(opening), re.compile(closing))
+
+
 # The name and the parameters of a call, and what is around them, as far as it differs from model to model.
 _FUNCTIONS: Final = (
     # Qwen3-Coder, Nemotron 3, StepFun.
     (
-        re.compile(r"<function=([^>\s]+)>(.*?)(?:</function>|$)", re.DOTALL),
-        re.compile(r"<parameter=([^>\s]+)>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|$)", re.DOTALL),
+        _elements(r"<function=([^<>\s]+)>", r"</function>|\Z"),
+        _elements(r"<parameter=([^<>\s]+)>", r"</parameter>|(?=<parameter=)|\Z"),
     ),
     # MiniMax, and DeepSeek since V3.2 with a mark before each tag.
     (
-        re.compile(r'<[^<>\s"]*invoke name="([^"]+)">(.*?)</[^<>\s"]*invoke>', re.DOTALL),
-        re.compile(
-            r'<[^<>\s"]*parameter name="([^"]+)"[^<>]*>\n?(.*?)\n?</[^<>\s"]*parameter>',
-            re.DOTALL,
-        ),
+        _elements(r'<[^<>\s"]*invoke name="([^"<>]+)">', r'</[^<>\s"]*invoke>'),
+        _elements(r'<[^<>\s"]*parameter name="([^"<>]+)"[^<>]*>', r'</[^<>\s"]*parameter>'),
     ),
     # GLM.
     (
-        re.compile(r"^\s*([^\s<>{}]+)\s*(<arg_key>.*|)$", re.DOTALL),
-        re.compile(r"<arg_key>\s*(.*?)\s*</arg_key>\s*<arg_value>\n?(.*?)\n?</arg_value>", re.DOTALL),
+        _elements(r"\A\s*([^\s<>{}]+)\s*(?=<arg_key>|\Z)", r"\Z"),
+        _elements(r"<arg_key>([^<>]*)</arg_key>\s*<arg_value>", r"</arg_value>"),
     ),
 )
 
@@ -49,9 +66,9 @@ def read_calls(body: str, schemas: Mapping[str, Mapping[str, Any]]) -> list[Call
             return found
     for function, parameter in _FUNCTIONS:
         found = [
-            (match[1], _parameters(match[2], parameter, schemas[match[1]]))
-            for match in function.finditer(body)
-            if match[1] in schemas
+            (name, _parameters(inner, parameter, schemas[name]))
+            for name, inner in function.among(body)
+            if name in schemas
         ]
         if found:
             return found
@@ -90,9 +107,12 @@ def _from_json(value: Any, schemas: Mapping[str, Mapping[str, Any]]) -> list[Cal
     return found
 
 
-def _parameters(body: str, parameter: re.Pattern[str], schema: Mapping[str, Any]) -> dict[str, Any]:
+def _parameters(body: str, parameter: _Elements, schema: Mapping[str, Any]) -> dict[str, Any]:
     declared = cast("Mapping[str, Any]", schema.get("properties") or {})
-    return {match[1]: _value(match[2], declared.get(match[1])) for match in parameter.finditer(body)}
+    return {
+        name: _value(value.removeprefix("\n").removesuffix("\n"), declared.get(name))
+        for name, value in parameter.among(body)
+    }
 
 
 def _value(text: str, schema: Any) -> Any:

@@ -39,6 +39,10 @@ class Socket(asyncio.Protocol):
         self._paused = False
         self._lost: str | None = None
         self._waiter: asyncio.Future[None] | None = None
+        # One timer for many waits: a token comes long before it, and leaves it as it is.
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0
         self._rest: asyncio.TimerHandle | None = None
         self._then: Callable[[Socket], None] | None = None
 
@@ -112,13 +116,33 @@ class Socket(asyncio.Protocol):
         seconds = due - self._loop.time()
         if seconds <= 0.0:
             raise LlamaTimeoutError("The llama.cpp server took too long.")
+        self._due = due
+        if self._timer is None or self._rings > due:
+            self._set_timer(seconds)
         self._waiter = waiter = self._loop.create_future()
-        timer = self._loop.call_later(seconds, self._wake)
         try:
             await waiter
         finally:
-            timer.cancel()
             self._waiter = None
+
+    def _set_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._rings = self._due
+        self._timer = self._loop.call_later(seconds, self._ring)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._waiter is not None:
+            left = self._due - self._loop.time()
+            if left > 0.0:
+                self._set_timer(left)
+            else:
+                self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -132,6 +156,7 @@ class Socket(asyncio.Protocol):
 
     def _settle(self) -> None:
         """Nothing more comes: say so to whoever reads or left it to rest."""
+        self._stop_timer()
         self._wake()
         if then := self._stop_resting():
             then(self)

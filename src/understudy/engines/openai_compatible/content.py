@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.engines.materials import Document, Materials
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import to_json
+
+from .pages import NO_IMAGES, PageImages, matched
 
 _Block: TypeAlias = dict[str, Any]
 
@@ -34,12 +36,16 @@ _UNREAD: Final = frozenset(
 
 
 class Reader:
-    """Turns blocks into parts. Raises InvalidRequestError for what the upstream's model could not see."""
+    """Turns blocks into parts. Raises InvalidRequestError for what the upstream's model could not see.
 
-    def __init__(self, request: _Block, materials: Materials, *, vision: bool) -> None:
+    `images`: the pages of PDFs that are shown.
+    """
+
+    def __init__(self, request: _Block, materials: Materials, *, vision: bool, images: PageImages = NO_IMAGES) -> None:
         self._request = request
         self._materials = materials
         self._vision = vision
+        self._images = images
         self._documents: dict[int, Document] | None = None
 
     def parts(self, block: _Block, path: str) -> list[Part]:
@@ -79,8 +85,7 @@ class Reader:
         source = block["source"]
         if source["type"] != "base64":
             raise InvalidRequestError(f"{path}.image.source: the image was not read.")
-        url = f"data:{source['media_type']};base64,{source['data']}"
-        return {"type": "image_url", "image_url": {"url": url}}
+        return _shown(source["media_type"], source["data"])
 
     def _document(self, block: _Block, path: str) -> list[Part]:
         source = block["source"]
@@ -96,15 +101,24 @@ class Reader:
 
     def _pages(self, block: _Block, path: str) -> list[Part]:
         if self._documents is None:
-            self._documents = _matched(self._request, self._materials)
+            self._documents = matched(self._request, self._materials)
         document = self._documents.get(id(block))
         pages = () if document is None else document.parts
-        if not any(page.strip() for page in pages):
+        images = () if document is None else self._images.get(document.index, ())
+        if not any(page.strip() for page in pages) and not any(images):
             raise InvalidRequestError(
                 f"{path}.document: no text of this PDF could be read, and the model behind `{self._request['model']}` "
                 "is given text only."
             )
-        return [_tagged("page", {"number": str(number)}, [page]) for number, page in enumerate(pages, 1)]
+        parts: list[Part] = []
+        for number, text in enumerate(pages, 1):
+            attributes = {"number": str(number)}
+            if number <= len(images) and images[number - 1]:
+                # The picture, then the words: vision.md has images before what is said of them.
+                parts += [_opening("page", attributes), _shown("image/png", images[number - 1]), f"{text}\n</page>"]
+            else:
+                parts.append(_tagged("page", attributes, [text]))
+        return parts
 
 
 def content_of(parts: list[Part]) -> str | list[_Block]:
@@ -117,12 +131,16 @@ def content_of(parts: list[Part]) -> str | list[_Block]:
     return "\n\n".join(texts)
 
 
-def _opening(tag: str, attributes: dict[str, str | None]) -> str:
+def _shown(media_type: str, data: str) -> _Block:
+    return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{data}"}}
+
+
+def _opening(tag: str, attributes: Mapping[str, str | None]) -> str:
     said = "".join(f" {name}={to_json(value)}" for name, value in attributes.items() if value)
     return f"<{tag}{said}>"
 
 
-def _tagged(tag: str, attributes: dict[str, str | None], texts: list[Part]) -> str:
+def _tagged(tag: str, attributes: Mapping[str, str | None], texts: list[Part]) -> str:
     inner = "\n\n".join(text for text in texts if isinstance(text, str))
     return f"{_opening(tag, attributes)}\n{inner}\n</{tag}>"
 
@@ -134,38 +152,3 @@ def _readable(value: Any) -> Any:
     if isinstance(value, list):
         return [_readable(item) for item in cast("list[Any]", value)]
     return value
-
-
-def _matched(request: _Block, materials: Materials) -> dict[int, Document]:
-    """Which document was read for which block.
-
-    Editing the context may have taken the oldest blocks out since the documents were read, so they are matched from
-    the end.
-    """
-    found: dict[int, Document] = {}
-    documents = list(materials.documents)
-    blocks = [block for message in request["messages"] for block in _documents_in(message.get("content"))]
-    for block in reversed(blocks):
-        while documents:
-            document = documents.pop()
-            if _kind(block) == document.kind and block.get("title") == document.title:
-                found[id(block)] = document
-                break
-    return found
-
-
-def _kind(block: _Block) -> str:
-    kind = block["source"]["type"]
-    return kind if kind in {"text", "content"} else "pdf"
-
-
-def _documents_in(content: Any) -> Iterator[_Block]:
-    if not isinstance(content, list):
-        return
-    for block in cast("list[_Block]", content):
-        if block["type"] == "document":
-            yield block
-        elif block["type"] == "tool_result":
-            yield from _documents_in(block.get("content"))
-        elif block["type"] == "web_fetch_tool_result" and block["content"]["type"] == "web_fetch_result":
-            yield block["content"]["content"]

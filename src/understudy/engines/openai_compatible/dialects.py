@@ -15,7 +15,8 @@ class Dialect:
     """How one upstream differs from the others.
 
     `max_tokens_field`: what the limit of the answer is called. `top_k`: whether it takes `top_k`. `vision`: whether its
-    model sees images. `tool_choice`: whether it minds one; where it does not, a forced call is refused.
+    model sees images. `page_images`: how many pages of a request's PDFs are then shown as images beside their text, the
+    first ones; 0 for none. `tool_choice`: whether it minds one; where it does not, a forced call is refused.
     `parallel_tool_calls`: whether it takes that switch. `structured_outputs`: where a JSON Schema for the answer goes;
     None where it cannot be had. `thinking`: how thinking is turned on and off; None where the model cannot be told.
     `no_effort`: the `reasoning_effort` that means not to think; None where there is none. `thinking_history`: the field
@@ -29,6 +30,7 @@ class Dialect:
     max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     top_k: bool = True
     vision: bool = False
+    page_images: int = 100
     tool_choice: bool = True
     parallel_tool_calls: bool = True
     structured_outputs: Literal["response_format", "format"] | None = "response_format"

@@ -19,6 +19,7 @@ from .answer import Answer
 from .dialects import Dialect
 from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, read_error
 from .http import Timeouts, Upstream, read
+from .pages import page_images
 from .request import Translated, translate
 from .sse import MOST_BYTES, EventReader, EventTooLongError
 from .whole import chunks_of
@@ -63,7 +64,7 @@ class OpenAICompatibleEngine:
         route = self.dialect.count_route
         if route is None:
             return None
-        body = translate(turn, self.dialect).body
+        body = (await self._translated(turn)).body
         if route == "tokenize":
             url = "/tokenize"
             body = {name: value for name, value in body.items() if name in _COUNTED}
@@ -88,7 +89,7 @@ class OpenAICompatibleEngine:
 
         A prompt that leaves less room than `max_tokens` is asked for again with what room there is, as the API does.
         """
-        translated = translate(turn, self.dialect)
+        translated = await self._translated(turn)
         if turn.whole:
             _unstreamed(translated.body)
         begun = False
@@ -103,6 +104,9 @@ class OpenAICompatibleEngine:
                 if begun or not error.answer or translated.body[self.dialect.max_tokens_field] <= error.answer:
                     raise
                 translated.body[self.dialect.max_tokens_field] = error.answer
+
+    async def _translated(self, turn: EngineTurn) -> Translated:
+        return translate(turn, self.dialect, await page_images(turn, self.dialect))
 
     async def _answer(self, turn: EngineTurn, translated: Translated) -> AsyncGenerator[list[EngineEvent], None]:
         upstream, timeouts = self._upstream, self._upstream.timeouts

@@ -12,6 +12,7 @@ from understudy.wire.output_format import output_format_of
 from .content import Reader
 from .dialects import Dialect
 from .messages import begun_by_client, upstream_messages
+from .pages import NO_IMAGES, PageImages
 from .tools import Names, functions
 
 _Block: TypeAlias = dict[str, Any]
@@ -50,8 +51,9 @@ class Translated:
     one_call: bool
 
 
-def translate(turn: EngineTurn, dialect: Dialect) -> Translated:
-    """Raises InvalidRequestError, naming the field, for what cannot be said to the upstream."""
+def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES) -> Translated:
+    """`images` are those of `page_images`. Raises InvalidRequestError, naming the field, for what cannot be said to the
+    upstream."""
     request, names = turn.request, Names()
     choice = cast("_Block", request.get("tool_choice") or {"type": "auto"})
     kind: str = choice["type"]
@@ -62,7 +64,7 @@ def translate(turn: EngineTurn, dialect: Dialect) -> Translated:
             "supported."
         )
     tools = functions(request, names)
-    reader = Reader(request, turn.materials, vision=dialect.vision)
+    reader = Reader(request, turn.materials, vision=dialect.vision, images=images)
     begun = begun_by_client(request, dialect)
     body: _Block = {
         "model": turn.model.upstream,

@@ -34,6 +34,7 @@ class Backend:
     there are none to pass.
 
     `slots` bounds the requests it has at once. `failures` and `cool_down` are those of the breakers of its models.
+    `kind` is the word for it in the settings.
     """
 
     engine: Engine | None = None
@@ -41,6 +42,7 @@ class Backend:
     slots: Slots = field(default_factory=Slots)
     failures: int = 5
     cool_down: float = 10.0
+    kind: str = "simulator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,17 @@ class Route:
         return engine if measures(engine) else None
 
     @property
+    def alternatives(self) -> bool:
+        """Whether another target may answer where the first one fails."""
+        return self.chain is not None and len(self.chain.targets) > 1
+
+    @property
     def _first(self) -> Engine | None:
-        return self.engine if self.chain is None else self.chain.targets[0].engine
+        if self.chain is None:
+            return self.engine
+        first = self.chain.targets[0]
+        # One that is left alone is asked nothing, unless there is no other.
+        return None if self.alternatives and not first.breaker.ready() else first.engine
 
     def along(self, choice: Choice) -> Route:
         """The same, on a way that has begun."""

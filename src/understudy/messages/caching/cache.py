@@ -47,8 +47,8 @@ class CacheUse:
         return self.input_tokens + self.cache_read_input_tokens + self.cache_creation_input_tokens
 
 
-Measure: TypeAlias = Callable[[Sequence[Mark]], Awaitable[tuple[int, Sequence[int]]]]
-"""Counts a prompt, and it up to each mark, as the engine does that will read it."""
+Measure: TypeAlias = Callable[[Sequence[Mark]], Awaitable[tuple[int, Sequence[int]] | None]]
+"""Counts a prompt, and it up to each mark, as the engine does that will read it; None where it cannot tell."""
 
 
 class _Breakpoint(NamedTuple):
@@ -175,8 +175,9 @@ class PromptCache:
         marks = [piece.mark for _, piece in marked]
         counted = await count_marked(request, model, marks, pace)
         if measure is not None:
-            total, prefixes = await measure(marks)
-            counted = counted._replace(total=total, prefixes=tuple(prefixes))
+            measured = await measure(marks)
+            if measured is not None:
+                counted = counted._replace(total=measured[0], prefixes=tuple(measured[1]))
         total = counted.total if total_tokens is None else total_tokens
         breakpoints = [
             _Breakpoint(ordinal, min(tokens, total), piece.ttl)
