@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from surface.organization import ROWS
+from surface.rate_limits import ROWS as RATE_LIMITS
 from surface.shapes import Shape, Shapes, merged
 from understudy.app import create_app
 from understudy.engines.catalog import public_models
@@ -59,7 +60,10 @@ TYPES: Mapping[Route, Types] = {
     ("POST", "/v1/messages/count_tokens"): Types(body=MessageCountTokensParams, answer=MessageTokensCount),
     ("GET", "/v1/models"): Types(query=ModelListParams, examples=_pages_of_models),
     ("GET", "/v1/models/{}"): Types(examples=_models),
-    **{route: Types(body=body, query=query, examples=examples) for route, (body, query, examples) in ROWS.items()},
+    **{
+        route: Types(body=body, query=query, examples=examples)
+        for route, (body, query, examples) in {**ROWS, **RATE_LIMITS}.items()
+    },
 }
 
 

@@ -102,6 +102,10 @@ class RedisServer:
         self._socket.unlink(missing_ok=True)
 
     def pause(self) -> None:
-        """Connections stand, and nothing is answered until it is stopped."""
+        """Connections stand, and nothing is answered until it is resumed or stopped."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)

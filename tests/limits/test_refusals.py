@@ -8,7 +8,7 @@ import pytest
 
 from limits.limiters import MODEL, Bench, caller
 from understudy.http.principal import Principal
-from understudy.limits.refusals import LimitExceededError, refusal
+from understudy.limits.refusals import LimitExceededError, limit_exceeded, parse_exceeded, refusal
 from understudy.limits.snapshot import Snapshot
 
 REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
@@ -75,3 +75,10 @@ async def test_what_has_no_model_names_none() -> None:
         for _ in range(200):
             await bench.limiter.begin(caller(), "files")
     assert f"100 requests per minute (org: {caller().organization_id})." in refused.value.message
+
+
+def test_what_the_request_log_has_of_a_refusal_is_read_back() -> None:
+    text = limit_exceeded("workspace", "tokens_per_day", -20, 5_000)
+    assert parse_exceeded(text) == {"scope": "workspace", "limiter": "tokens_per_day", "limit": 5_000, "remaining": -20}
+    # Spending and the ramp limit have no numbers.
+    assert parse_exceeded("spend/tier") == {"scope": "spend", "limiter": "tier", "limit": None, "remaining": None}

@@ -234,6 +234,14 @@ async def test_counters_that_redis_does_not_know_are_seeded_from_the_database(re
     assert it.seeded == 1
 
 
+async def test_counters_of_a_month_that_has_begun_are_not_forgotten_with_those_before() -> None:
+    counters = MemoryCounters()
+    keys = [f"{{org}}:{month}:organization:" for month in ("2026-10", "2026-11", "2026-12")]
+    await counters.seed(dict.fromkeys([*keys, "{org}:total"], 1))
+    counters.forget("2026-11")
+    assert await counters.spent([*keys, "{org}:total"]) == [0, 1, 1, 1]
+
+
 async def test_what_a_dead_server_held_is_given_up(redis_url: str) -> None:
     it = Money(RedisCounters(connect(redis_url, 5.0), hold=100))
     caller = replace(CALLER, organization_id="dying")
@@ -273,6 +281,59 @@ async def test_nobody_waits_for_a_redis_that_did_not_answer(own_redis: RedisServ
 class Away(MemoryCounters):
     async def begin(self, wanted: Begin, *, force: bool = False) -> Held:
         raise SpendAwayError
+
+
+async def test_abuse_24_what_ended_while_redis_did_not_answer_is_held_no_longer(own_redis: RedisServer) -> None:
+    it = Money(RedisCounters(connect(own_redis.url, 0.2)))
+    it.source.limit("organization", ORGANIZATION, "1")
+    ended = await it.spend.begin(CALLER, usd("0.6"))
+    gone = await it.spend.begin(CALLER, usd("0.3"))
+    own_redis.pause()
+    begun = asyncio.create_task(it.spend.begin(CALLER, usd("0.1")))
+    await asyncio.sleep(0.05)
+    begun.cancel()
+    await ended.settle(usd("0.6"))
+    await gone.abort()
+    await asyncio.wait([begun])
+    own_redis.resume()
+    await asyncio.sleep(1.1)
+    assert it.counters.is_behind
+    await it.counters.catch_up()
+    assert not it.counters.is_behind
+    # Redis may have heard what was told it while it slept, or not; nothing of it is held any more.
+    (spent,) = await it.counters.spent([f"{{{ORGANIZATION}}}:total"])
+    hold = await it.spend.begin(CALLER, usd("1") - spent)
+    with pytest.raises(InvalidRequestError):
+        await it.spend.begin(CALLER)
+    await hold.abort()
+
+
+async def test_a_client_that_goes_while_its_request_is_let_in_leaves_nothing_held(redis_url: str) -> None:
+    it = Money(RedisCounters(connect(redis_url, 5.0)))
+    caller = replace(CALLER, organization_id="going")
+    it.source.limit("organization", "going", "1")
+    await (await it.spend.begin(caller)).abort()
+    for steps in range(12):
+        begun = asyncio.create_task(it.spend.begin(caller, usd("0.2")))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        begun.cancel()
+        await asyncio.wait([begun])
+        if not begun.cancelled():
+            await begun.result().abort()
+    await asyncio.sleep(0.05)
+    await it.counters.catch_up()
+    await (await it.spend.begin(caller, usd("1"))).abort()
+    await (await it.spend.begin(caller)).abort()
+
+
+async def test_a_bound_that_is_reached_only_as_a_double_is_refused_like_any(redis_url: str) -> None:
+    it = Money(RedisCounters(connect(redis_url, 5.0)), tier="custom")
+    caller = replace(CALLER, organization_id="doubles")
+    it.source.bounds = SpendBounds({}, {"doubles": 2**53 + 1})
+    await (await it.spend.begin(caller)).settle(2**53)
+    with pytest.raises(InvalidRequestError, match="credit balance"):
+        await it.spend.begin(caller)
 
 
 async def test_while_redis_is_away_requests_go_on_or_are_refused_as_was_configured() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from decimal import Decimal
@@ -9,11 +10,12 @@ import pytest
 
 from installations import installation
 from limits.spenders import at, usd
+from services import RedisServer
 from understudy.http.principal import Principal
 from understudy.limits.overrides import set_tier
 from understudy.limits.spend import Spend
 from understudy.limits.spend_bounds import SpendBounds
-from understudy.limits.spend_counters import Counters, MemoryCounters, month_key, total_key
+from understudy.limits.spend_counters import Counters, MemoryCounters, SpendAwayError, month_key, total_key
 from understudy.limits.spend_redis import RedisCounters
 from understudy.limits.spend_watch import SpendWatch
 from understudy.limits.spend_writes import add_alert, add_credit, delete_spend_limit, set_spend_limit
@@ -207,4 +209,31 @@ async def test_abuse_23_a_redis_that_was_emptied_is_told_by_the_database(tmp_pat
             keys = [key async for key in redis.scan_iter(match=f"understudy:spend:{{{ORGANIZATION}}}*")]
             assert keys
             await redis.delete(*keys)
+        await redis.aclose()
+
+
+async def test_what_redis_did_not_hear_of_is_known_a_moment_after_it_is_back(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    async with installation(tmp_path) as (db, _):
+        redis = connect(own_redis.url, 0.2)
+        it = Kept(db, RedisCounters(redis))
+        await it.watch.start()
+        held = await it.spend.begin(CALLER, usd("1"))
+        own_redis.stop()
+        await held.settle(usd("1.5"))
+        await (await it.spend.begin(CALLER, usd("1"))).settle(usd("1.5"))
+        own_redis.start()
+        deadline = asyncio.get_running_loop().time() + 10
+        # The rows of both come a moment later, as they do.
+        await it.write("2026-11-22T10:00:00", "2026-11-22T10:00:01")
+        while True:
+            try:
+                if await it.spent(MONTH) == [usd("3")]:
+                    break
+            except SpendAwayError:
+                pass
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.1)
+        await it.watch.stop()
         await redis.aclose()

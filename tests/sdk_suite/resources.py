@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .messages import MESSAGES
 from .organization import ORGANIZATION
+from .rate_limits import RATE_LIMITS, WORKSPACE_RATE_LIMITS
 from .table import DROP, Resource, Rewrite
 
 MODELS = Resource(
@@ -17,4 +18,4 @@ MODELS = Resource(
     ),
 )
 
-RESOURCES = (MESSAGES, MODELS, *ORGANIZATION)
+RESOURCES = (MESSAGES, MODELS, *ORGANIZATION, RATE_LIMITS, WORKSPACE_RATE_LIMITS)

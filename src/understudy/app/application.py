@@ -17,6 +17,7 @@ from understudy.app.spending import Spending, make_pricing
 from understudy.clouds.openai import chat_routes
 from understudy.control.admin_keys import admin_routes
 from understudy.control.engines import engine_routes
+from understudy.control.limits import LimitsAdmin, limit_admin_routes
 from understudy.control.routes import control_routes
 from understudy.control.scenarios import connect, scenario_routes
 from understudy.documents.reader import PdfReader
@@ -25,7 +26,7 @@ from understudy.engines.scenarios.engine import ScenarioEngine
 from understudy.engines.scenarios.parsing import ScenarioError, read_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
-from understudy.http.envelope import ApiRoute, Envelope
+from understudy.http.envelope import ApiRoute, Envelope, limited
 from understudy.limits.watch import OverridesWatch
 from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
@@ -36,8 +37,12 @@ from understudy.models.endpoints import ModelsEndpoints
 from understudy.net.client import Fetcher
 from understudy.net.guard import Guard
 from understudy.organization.authenticator import KeyAuthenticator
+from understudy.organization.pages import Cursors
+from understudy.organization.rate_limits.endpoints import rate_limit_routes
+from understudy.organization.rate_limits.service import RateLimits
 from understudy.organization.routes import OrganizationRoutes
 from understudy.organization.service import Organizations
+from understudy.organization.store import Store
 from understudy.settings import NetSettings, Settings, SettingsError
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
@@ -130,6 +135,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     spending = Spending(settings, db, root, limiter, overrides, pricing, redis)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, spending.limits)
 
+    store, cursors = Store(db, authenticator.clock), Cursors(root)
     completions = CompletionsEndpoint(routing, settings.http)
     models = ModelsEndpoints(routing)
 
@@ -176,12 +182,13 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         api_routes=[
             ApiRoute("/v1/messages", "POST", messages.create, any_betas=routing.forwards),
             ApiRoute("/v1/messages/count_tokens", "POST", messages.count_tokens, any_betas=routing.forwards),
-            ApiRoute("/v1/models", "GET", models.list),
+            ApiRoute("/v1/models", "GET", models.list, limited="models"),
             # Configured names may hold a slash.
-            ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve),
+            ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve, limited="models"),
             ApiRoute("/v1/complete", "POST", completions.create),
-            *organization.api_routes(),
-            *spending.api_routes(),
+            *limited("admin", organization.api_routes()),
+            *limited("admin", rate_limit_routes(RateLimits(store, cursors, limiter, overrides))),
+            *limited("admin", spending.api_routes()),
             *chat_routes(routing, messages.create, settings.http, settings.stream),
         ],
         other_routes=[
@@ -189,6 +196,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             *organization.other_routes(),
             *spending.other_routes(authenticator),
             *admin_routes(organization.services, authenticator),
+            *limit_admin_routes(LimitsAdmin(store, cursors, limiter, overrides), authenticator),
             *scenario_routes(scenarios, authenticator, settings.server.workers),
             *engine_routes(routing, loader, authenticator, settings.server.workers),
         ],
@@ -196,6 +204,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         request_log=recorder,
         start=start,
         stop=stop,
+        limits=limiter,
     )
     connect(envelope, scenarios)
     return envelope

@@ -57,6 +57,18 @@ def _local_model(name: str, spec: str, settings: Settings, options: Mapping[str,
         raise SettingsError(f"engines.{name}.options: {error}.") from None
 
 
+def _bounded(model: LocalModel, settings: EngineSettings) -> Backend:
+    from understudy.engines.llamacpp.local import failures_of
+
+    worker = model.server.settings
+    return replace(
+        model.backend,
+        slots=Slots(settings.max_concurrency or worker.n_parallel, settings.max_queue),
+        failures=failures_of(worker, settings.failures),
+        cool_down=settings.cool_down,
+    )
+
+
 def _external_model(name: str, url: str, key: str | None, settings: EngineSettings) -> Engine:
     from understudy.engines.llamacpp.engine import LlamaEngine
     from understudy.engines.llamacpp.external import ExternalLlama
@@ -118,8 +130,7 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
     for name, each in settings.engines.items():
         if each.kind == "llamacpp" and each.model is not None:
             model = _local_model(name, each.model, settings, each.options)
-            slots = Slots(each.max_concurrency or model.server.settings.n_parallel, each.max_queue)
-            model.backend = replace(model.backend, slots=slots, failures=each.failures, cool_down=each.cool_down)
+            model.backend = _bounded(model, each)
             local.append(model)
             backends[name] = model.backend
         else:

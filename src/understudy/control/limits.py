@@ -140,6 +140,7 @@ class LimitsAdmin:
         require(principal, "limits:write")
         mode = (await read_body(exchange, _MODE))["mode"]
         id_, organization_id = exchange.path_params["workspace_id"], principal.organization_id
+        await self._watch.look()
         async with self._store.change(organization_id, actor_of(exchange)) as change:
             await _check_owner(change.connection, workspaces, id_, organization_id, "Workspace not found")
             before = {"mode": self._watch.snapshot.modes.get(id_)}
@@ -163,6 +164,7 @@ class LimitsAdmin:
         require(principal, "limits:write")
         given = KeyBudget(**await read_body(exchange, _BUDGET))
         id_, organization_id = exchange.path_params["api_key_id"], principal.organization_id
+        await self._watch.look()
         async with self._store.change(organization_id, actor_of(exchange)) as change:
             await _check_owner(change.connection, api_keys, id_, organization_id, "API key not found")
             before = self._watch.snapshot.budgets.get(id_, NO_BUDGET)._asdict()
@@ -227,6 +229,7 @@ def _level(level: Level) -> dict[str, Any]:
 
 
 def _decision(row: Any) -> dict[str, Any]:
+    exceeded = parse_exceeded(row.limit_exceeded)
     return {
         "type": "limit_decision",
         "request_id": row.request_id,
@@ -237,8 +240,8 @@ def _decision(row: Any) -> dict[str, Any]:
         "model": row.model,
         "status": row.status,
         # What is only observed is answered as if nothing were.
-        "refused": row.status in {400, 429} and row.error_type in {"rate_limit_error", "invalid_request_error"},
-        **parse_exceeded(row.limit_exceeded),
+        "refused": row.status == 429 or (row.status == 400 and exceeded["scope"] == "spend"),
+        **exceeded,
     }
 
 

@@ -40,12 +40,11 @@ async def authenticate(exchange: Exchange, authenticator: Authenticator, path: s
     alike = key is None or bearer is None or compare_digest(key, bearer)
     client = exchange.scope.get("client")
     principal = await authenticator.authenticate(given.decode("latin-1"), client[0] if client else "")
-    if path is None:
-        path = exchange.scope["path"]
+    where: str = exchange.scope["path"] if path is None else path
     # An admin key is no key for inference, nor a workspace's for the organization: answered as any bad key is.
-    if principal is None or not alike or not principal.is_known_at(path):
+    if principal is None or not alike or not principal.is_known_at(where):
         raise AuthenticationError(_BAD_KEY) if key is not None else _bad_bearer(exchange, given)
-    return principal.at(path, exchange.header(b"anthropic-workspace-id"))
+    return principal.at(where, exchange.header(b"anthropic-workspace-id"))
 
 
 def _bad_bearer(exchange: Exchange, token: bytes) -> AuthenticationError:

@@ -173,7 +173,8 @@ class Spend:
             return Hold(self.counters, None, self._pricing, None)
         if held.admitted:
             return Hold(self.counters, held, self._pricing, None)
-        reached = next(check for check in plan.checks if held.levels[check.place] >= check.amount)
+        # The counters may compare amounts beyond 2**53 as doubles: then none of these is quite reached.
+        reached = next((check for check in plan.checks if held.levels[check.place] >= check.amount), plan.checks[-1])
         if enforced:
             raise spend_refusal(reached.kind, month)
         return Hold(self.counters, held, self._pricing, f"spend/{reached.kind}")

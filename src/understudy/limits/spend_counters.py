@@ -44,6 +44,11 @@ class Counters(Protocol):
         """Whether they never wait, so that who is cancelled meanwhile has ended them already."""
         ...
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether they have missed something since `catch_up`: what it was, only the database can tell."""
+        ...
+
     async def begin(self, wanted: Begin, *, force: bool = False) -> Held:
         """Hold the estimate on all counters, unless one has reached its bound; with `force` in any case.
 
@@ -63,11 +68,16 @@ class Counters(Protocol):
         """What was spent by each counter; 0 for one that is not known. Raises SpendAwayError."""
         ...
 
+    async def catch_up(self) -> None:
+        """Let go of what is held by requests that have ended meanwhile. Raises SpendAwayError."""
+        ...
+
 
 class MemoryCounters:
     """Counters of one process."""
 
     is_local = True
+    is_behind = False
 
     def __init__(self) -> None:
         self._spent: dict[str, int] = {}
@@ -104,9 +114,13 @@ class MemoryCounters:
     async def spent(self, keys: Sequence[str]) -> list[int]:
         return [self._spent.get(key, 0) for key in keys]
 
+    async def catch_up(self) -> None:
+        return
+
     def forget(self, month: str) -> None:
         """Forget counters of months before `month`, as in 2026-11."""
-        for key in [key for key in self._spent if _month(key) not in {"", month}]:
+        # Not those of a month that has begun since the caller looked.
+        for key in [key for key in self._spent if "" < _month(key) < month]:
             del self._spent[key]
 
 

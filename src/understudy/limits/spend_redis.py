@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import defaultdict
@@ -24,12 +25,15 @@ charged when it ends."""
 _LIFE: Final = 40 * 86_400_000  # longer than a month; one that is gone is seeded from the database
 _AT_ONCE: Final = 500
 _PAUSE: Final = 1.0  # seconds
+_MOST_ENDED: Final = 100_000  # holds beyond these are given up for lost like a dead server's
 
 
 class RedisCounters:
     """`redis` is a client that never waits long and repeats nothing by itself (storage.redis.connect).
 
-    One that did not answer is left alone for a second, in which nobody waits for it.
+    One that did not answer is left alone for a second, in which nobody waits for it. What a request has spent that began
+    or ended meanwhile is not told later: whether Redis has heard it all the same is not known, and the database will
+    have it. Only what the request held is let go by `catch_up`.
     """
 
     is_local = False
@@ -38,20 +42,38 @@ class RedisCounters:
         self._redis = redis
         self._hold = hold
         self._away_until = 0.0
+        self._is_behind = False
+        # Of requests that have ended, and may still be held in Redis.
+        self._ended: dict[str, Held] = {}
+
+    @property
+    def is_behind(self) -> bool:
+        return self._is_behind
 
     async def begin(self, wanted: Begin, *, force: bool = False) -> Held:
+        if self._is_away():
+            self._is_behind = True
+            raise SpendAwayError
         names = [_PREFIX + key for key in wanted.keys]
         member = "|".join((secrets.token_hex(12), str(wanted.estimate), *names))
         bounds = ["" if bound is None else str(bound) for bound in wanted.bounds]
         arguments = ("begin", member, wanted.estimate, self._hold, "1" if force else "0", _LIFE, *bounds)
-        admitted, *levels = await self._run([_holds(wanted.keys[0]), *names], arguments)
+        try:
+            admitted, *levels = await self._run([_holds(wanted.keys[0]), *names], arguments)
+        except (SpendAwayError, asyncio.CancelledError):
+            self._remember(Held(member, wanted.keys, wanted.estimate, (), False))
+            raise
         if admitted < 0:
             raise UnseededError
         return Held(member, wanted.keys, wanted.estimate, tuple(map(int, levels)), bool(admitted))
 
     async def settle(self, held: Held, spent: int) -> None:
         keys = [_holds(held.keys[0]), *(_PREFIX + key for key in held.keys)]
-        await self._run(keys, ("settle", held.id, held.estimate, spent))
+        try:
+            await self._run(keys, ("settle", held.id, held.estimate, spent))
+        except SpendAwayError:
+            self._remember(held)
+            raise
 
     async def seed(self, spent: Mapping[str, int]) -> None:
         for keys in _parts(list(spent)):
@@ -65,11 +87,26 @@ class RedisCounters:
             found.update(zip(part, map(int, answer), strict=True))
         return [found[key] for key in keys]
 
+    async def catch_up(self) -> None:
+        self._is_behind = False
+        while self._ended:
+            _, held = self._ended.popitem()
+            # What fails is remembered once more.
+            await self.settle(held, 0)
+
     async def close(self) -> None:
         await self._redis.aclose()
 
+    def _is_away(self) -> bool:
+        return time.monotonic() < self._away_until
+
+    def _remember(self, held: Held) -> None:
+        self._is_behind = True
+        if len(self._ended) < _MOST_ENDED:
+            self._ended[held.id] = held
+
     async def _run(self, keys: Sequence[str], arguments: Sequence[str | int]) -> Any:
-        if time.monotonic() < self._away_until:
+        if self._is_away():
             raise SpendAwayError
         try:
             return await _SCRIPT.run(self._redis, keys, arguments)

@@ -2,7 +2,7 @@
 
 Counters run ahead of the usage rows, which are written behind the requests' backs. They are raised to what the rows
 add up to at the start and every minute, and never lowered: so they survive a restart, a Redis that was emptied, and
-servers that could not reach it.
+servers that could not reach it, which ask again a moment after they could.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ POLL_INTERVAL: Final = 0.5
 
 RECONCILE_INTERVAL: Final = 60.0
 """Seconds between two looks at what was spent."""
+
+CATCH_UP_INTERVAL: Final = 2.0
+"""Seconds after which counters that have missed something are brought up to date."""
 
 _TIMEOUT: Final = 10.0
 
@@ -63,6 +66,7 @@ class SpendWatch:
         self._tier = tier
         self._clock = clock
         self._revision = -1
+        self._was_behind = False
         self._alerted: set[tuple[str, str]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self.bounds: SpendBounds = SpendBounds()
@@ -78,6 +82,7 @@ class SpendWatch:
         self._tasks = [
             asyncio.create_task(self._repeat(POLL_INTERVAL, self.look), name="spend bounds"),
             asyncio.create_task(self._repeat(RECONCILE_INTERVAL, self._reconcile_if_reachable), name="spend"),
+            asyncio.create_task(self._repeat(CATCH_UP_INTERVAL, self.catch_up), name="spend that was missed"),
         ]
 
     async def stop(self) -> None:
@@ -106,6 +111,18 @@ class SpendWatch:
         await self._counters.seed(_counted(spent, ever, month))
         await self._advance(ever)
         self._alert(spent, month)
+
+    async def catch_up(self) -> None:
+        """Reconcile if the counters have missed something since the last time."""
+        is_behind, counters = self._counters.is_behind, self._counters
+        if is_behind or self._was_behind:
+            try:
+                await counters.catch_up()
+                await self.reconcile()
+            except SpendAwayError:
+                return
+            # Once more after the first time: rows are written a moment after their requests have ended.
+            self._was_behind = is_behind
 
     async def seed(self, caller: Principal, month: Month) -> Mapping[str, int]:
         """What the database says of a caller's counters (spend.Seed). Raises SpendAwayError when it cannot say."""

@@ -17,7 +17,9 @@ from redis.exceptions import NoScriptError, RedisError
 AWAY: Final = (TimeoutError, RedisError, OSError)
 """What a call raises when Redis cannot be asked, or does not do what it is asked to."""
 
-_CONNECTIONS: Final = 16
+# A busy event loop comes back to each command late: a few connections would be waited for while Redis is idle, and the
+# pool tells that as it tells a Redis that is away. They are made when they are needed.
+_CONNECTIONS: Final = 512
 
 
 def connect(url: str, timeout: float) -> Redis:
@@ -25,7 +27,7 @@ def connect(url: str, timeout: float) -> Redis:
 
     Raises ValueError for a URL that cannot be; its message may quote a part of a password.
     """
-    # Requests beyond these wait for a connection; the ordinary pool would call Redis away.
+    # Requests beyond these wait for a connection; the ordinary pool would call Redis away at once.
     pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType]
         url,
         max_connections=_CONNECTIONS,

@@ -12,13 +12,15 @@ class ApiError(Exception):
     """An answer of the API that is an error.
 
     `message` is shown to the caller as it is. `details` becomes `error.details` when given. `headers` are added to
-    the response (lower-case names). `retry` is what the official SDKs read as `x-should-retry`.
+    the response (lower-case names). `retry` is what the official SDKs read as `x-should-retry`. `exceeded` names the
+    limit that refused the request, for the request log; callers are not told it.
     """
 
     status: ClassVar[int] = 500
     type: ClassVar[str] = "api_error"
     default_message: ClassVar[str] = "Internal server error"
     retry: bool = False
+    exceeded: str | None = None
 
     def __init__(
         self,

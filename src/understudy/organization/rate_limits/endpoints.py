@@ -25,15 +25,10 @@ class RateLimitsEndpoints:
         principal, version = principal_of(exchange), exchange.version
         await exchange.respond_json(await self._service.list_of_workspace(principal, version, workspace_id, params))
 
-    async def retrieve(self, exchange: Exchange) -> None:
-        principal, version = principal_of(exchange), exchange.version
-        await exchange.respond_json(await self._service.retrieve(principal, version, *_ids(exchange)))
-
     async def update(self, exchange: Exchange) -> None:
         params = await read_body(exchange, UPDATE)
-        answer = await self._service.update(
-            principal_of(exchange), actor_of(exchange), exchange.version, *_ids(exchange), params
-        )
+        ids = exchange.path_params["workspace_id"], exchange.path_params["rate_limit_id"]
+        answer = await self._service.update(principal_of(exchange), actor_of(exchange), exchange.version, *ids, params)
         await exchange.respond_json(answer)
 
 
@@ -44,10 +39,5 @@ def rate_limit_routes(service: RateLimits) -> list[ApiRoute]:
     return [
         ApiRoute("/v1/organizations/rate_limits", "GET", endpoints.list),
         ApiRoute(of_workspace, "GET", endpoints.list_of_workspace),
-        ApiRoute(f"{of_workspace}/{{rate_limit_id}}", "GET", endpoints.retrieve),
         ApiRoute(f"{of_workspace}/{{rate_limit_id}}", "POST", endpoints.update),
     ]
-
-
-def _ids(exchange: Exchange) -> tuple[str, str]:
-    return exchange.path_params["workspace_id"], exchange.path_params["rate_limit_id"]

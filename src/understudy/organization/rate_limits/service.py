@@ -25,8 +25,9 @@ from understudy.organization.rate_limits.shapes import (
     organization_rate_limit,
     workspace_rate_limit,
 )
-from understudy.organization.roles import require
+from understudy.organization.roles import may, require
 from understudy.organization.store import Actor, Store
+from understudy.organization.tables import workspaces
 from understudy.organization.workspaces.service import find_visible, refuse_archived
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 
@@ -73,7 +74,7 @@ class RateLimits:
         """What a workspace has of its own; with `include_inherited` all that it is bound by. The default workspace has
         nothing of its own."""
         async with self._store.connect() as connection:
-            await find_visible(connection, principal, workspace_id)
+            await _check_readable(connection, principal, workspace_id)
         require(principal, "limits:read", workspace_id)
         await self._watch.look()
         snapshot, organization_id = self._watch.snapshot, principal.organization_id
@@ -98,16 +99,6 @@ class RateLimits:
                 version,
             ),
         )
-
-    async def retrieve(
-        self, principal: Principal, version: str, workspace_id: str, rate_limit_id: str
-    ) -> dict[str, Any]:
-        """What a workspace has of its own for one group. Not of the real API."""
-        async with self._store.connect() as connection:
-            await find_visible(connection, principal, workspace_id)
-            require(principal, "limits:read", workspace_id)
-            group = self._find(principal, rate_limit_id)
-            return await self._shown(connection, principal.organization_id, workspace_id, group, version)
 
     async def update(
         self,
@@ -180,9 +171,21 @@ class RateLimits:
             place, last = self._cursors.read(bound, page)
             # The last one shown may be gone meanwhile.
             begin = next((at + 1 for at, each in enumerate(entries) if id_of(each) == last), int(place))
-        end = begin + params.get("limit", len(entries))
+        end = begin + (params.get("limit") or len(entries))
         shown = entries[begin:end]
         following = None
         if end < len(entries) and shown:
             following = self._cursors.make(bound, float(end - 1), id_of(shown[-1]))
         return {"data": [render(each) for each in shown], "next_page": following}
+
+
+async def _check_readable(connection: AsyncConnection, principal: Principal, workspace_id: str) -> None:
+    """404 for a workspace that the caller may not read. Who sees what is spent is of every workspace
+    (`workspace_billing`), but reads none of them."""
+    if not may(principal, "spend:read"):
+        await find_visible(connection, principal, workspace_id)
+        return
+    of = workspaces.c
+    query = select(of.id).where(of.id == workspace_id, of.organization_id == principal.organization_id)
+    if (await connection.execute(query)).first() is None:
+        raise NotFoundError("Workspace not found")

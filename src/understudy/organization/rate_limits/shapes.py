@@ -36,11 +36,16 @@ WorkspaceLimiter = Literal[
 ]
 
 
+def _none(text: str) -> str | None:
+    """The SDKs write a null in a query as an empty text."""
+    return text or None
+
+
 class RateLimitPageParams(TypedDict):
     """The query of both lists. Without `limit` all that is left comes in one page."""
 
-    group_type: NotRequired[Annotated[ListedType | None, BeforeValidator(lambda text: text or None)]]
-    limit: NotRequired[Annotated[int, Field(ge=1, le=MAX_LIMIT)]]
+    group_type: NotRequired[Annotated[ListedType | None, BeforeValidator(_none)]]
+    limit: NotRequired[Annotated[Annotated[int, Field(ge=1, le=MAX_LIMIT)] | None, BeforeValidator(_none)]]
     page: NotRequired[Nullable]
 
 
