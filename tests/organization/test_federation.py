@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,10 +144,10 @@ def test_the_sdk_exchanges_by_itself(
         {"aud": None},
         {"exp": None},
         {"iat": None},
-        {"exp": int(time.time()) - 31},
-        {"iat": int(time.time()) + 600, "exp": int(time.time()) + 900},
-        {"nbf": int(time.time()) + 600},
-        {"exp": int(time.time()) + 3_700},
+        {"exp": timedelta(seconds=-31)},
+        {"iat": timedelta(minutes=10), "exp": timedelta(minutes=15)},
+        {"nbf": timedelta(minutes=10)},
+        {"exp": timedelta(seconds=3_700)},
         {"exp": 10**18},
         {"exp": "soon"},
         {"jti": 7},
@@ -157,7 +158,13 @@ def test_an_assertion_that_is_not_as_it_must_be_is_denied_and_nobody_is_told_why
     organization: Organization, changes: dict[str, Any]
 ) -> None:
     one = workload(organization)
-    assert denied(one.exchange(one.signer.sign(claims(one.issuer.issuer_url, **changes))))
+    # Times are told from when the test runs.
+    now = int(time.time())
+    changed = {
+        name: now + int(value.total_seconds()) if isinstance(value, timedelta) else value
+        for name, value in changes.items()
+    }
+    assert denied(one.exchange(one.signer.sign(claims(one.issuer.issuer_url, **changed))))
 
 
 def unsigned(one: Workload) -> str:
