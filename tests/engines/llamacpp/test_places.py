@@ -20,8 +20,19 @@ from understudy.engines.llamacpp.supervisor import WorkerSettings
 from understudy.engines.loading import Loader
 from understudy.engines.routing import Routing
 
+pytestmark = pytest.mark.slow
+
 ENGINES = "/_understudy/admin/engines"
 MODEL = "claude-sonnet-4-5"
+
+# An answer that cannot be short.
+WORDS = {f"p{number}": {"enum": ["word " * 60]} for number in range(60)}
+SCHEMA = {"type": "object", "properties": WORDS, "required": list(WORDS), "additionalProperties": False}
+LONG: dict[str, Any] = {
+    "max_tokens": 30_000,
+    "stream": True,
+    "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}},
+}
 
 
 def asked(server: RunningServer, model: str, **more: Any) -> dict[str, Any]:
@@ -47,15 +58,7 @@ def test_who_waits_too_long_for_a_model_here_is_told_so(serve: ServerStarter) ->
             "UNDERSTUDY_MODELS_QUEUE_TIMEOUT": "0.5",
         },
     )
-    # An answer that cannot be short.
-    words = {f"p{number}": {"enum": ["word " * 60]} for number in range(60)}
-    schema = {"type": "object", "properties": words, "required": list(words), "additionalProperties": False}
-    long = {
-        "max_tokens": 30_000,
-        "stream": True,
-        "output_config": {"format": {"type": "json_schema", "schema": schema}},
-    }
-    with httpx.stream("POST", **asked(server, MODEL, **long)) as first:
+    with httpx.stream("POST", **asked(server, MODEL, **LONG)) as first:
         pieces = first.iter_bytes()
         next(pieces)
         began = time.monotonic()
@@ -67,6 +70,36 @@ def test_who_waits_too_long_for_a_model_here_is_told_so(serve: ServerStarter) ->
     while engine(server, "llamacpp")["requests"]["running"] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert httpx.post(**asked(server, MODEL)).status_code == 200
+
+
+async def test_a_crash_that_breaks_many_answers_off_is_over_when_the_worker_is_back(serve: ServerStarter) -> None:
+    server = await asyncio.to_thread(
+        serve,
+        "--model",
+        str(model_file("tiny")),
+        env={"UNDERSTUDY_LLAMACPP_THREADS": "1", "UNDERSTUDY_LLAMACPP_SLOTS": "6"},
+    )
+    (worker,) = psutil.Process(server.pid).children()
+
+    async with httpx.AsyncClient() as client:
+
+        async def broken(begun: asyncio.Semaphore) -> str:
+            async with client.stream("POST", **asked(server, MODEL, **LONG)) as answer:
+                said = ""
+                async for piece in answer.aiter_text():
+                    said += piece
+                    begun.release()
+                return said
+
+        begun = asyncio.Semaphore(0)
+        answers = [asyncio.create_task(broken(begun)) for _ in range(6)]
+        for _ in range(12):
+            await begun.acquire()
+        worker.kill()
+        for said in await asyncio.gather(*answers):
+            assert "event: error" in said
+            assert "message_stop" not in said
+        assert (await client.post(**asked(server, MODEL))).status_code == 200
 
 
 def test_a_model_that_is_taken_away_ends_although_nobody_waits_for_it(serve: ServerStarter) -> None:

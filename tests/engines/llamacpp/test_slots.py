@@ -83,6 +83,16 @@ async def test_those_that_wait_come_in_order() -> None:
     assert order == [0, 1, 3, 4, 5]
 
 
+async def test_who_has_no_patience_left_is_refused_and_waits_no_longer() -> None:
+    slots = Slots(1)
+    async with slots.hold("a", prompt(1)):
+        with pytest.raises(OverloadedError):
+            async with slots.hold("b", prompt(2), patience=0.01):
+                pass
+    async with asyncio.timeout(1):
+        await take(slots, "c", prompt(3))
+
+
 async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots_module, "_MOST_WAITING", 2)
     slots = Slots(1)

@@ -67,7 +67,7 @@ class LlamaEngine:
             raise prompt_too_long(prompt.tokens, template.n_ctx - 1)
         assert self._slots is not None
         # Without a tenant there is one for all.
-        async with self._slots.hold(turn.tenant or "", prompt) as slot:
+        async with self._slots.hold(turn.tenant or "", prompt, self._waits.first) as slot:
             body = rendered.translated.body
             options: dict[str, Any] = {name: body[name] for name in _SAMPLING if name in body}
             options["preserved_tokens"] = template.preserved

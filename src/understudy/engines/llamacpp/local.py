@@ -51,6 +51,12 @@ class LocalModel:
         return Mapped(name, (MappedTarget(self.name, self.path.stem),), self.facts, self.queue_timeout)
 
 
+def failures_of(settings: WorkerSettings, in_a_row: int = 5) -> int:
+    """`in_a_row` on top of one for each answer that may be under way: a crash breaks all of them off, and a moment
+    later the worker is there again."""
+    return in_a_row + settings.n_parallel
+
+
 def local_model(name: str, settings: WorkerSettings, queue_timeout: float = 30.0) -> LocalModel:
     """The model, not started. Reads the head of its file, and raises ModelLoadError where that is not sound."""
     header = read_header(settings.model)
@@ -63,6 +69,11 @@ def local_model(name: str, settings: WorkerSettings, queue_timeout: float = 30.0
         pdf_input=True,
         structured_outputs=True,
     )
-    # What is more than it answers at once waits where waiting has an end, and another target may be free.
-    backend = Backend(LlamaEngine(name, worker), slots=Slots(settings.n_parallel), kind="llamacpp")
+    backend = Backend(
+        LlamaEngine(name, worker),
+        # What is more than it answers at once waits where waiting has an end, and another target may be free.
+        slots=Slots(settings.n_parallel),
+        failures=failures_of(settings),
+        kind="llamacpp",
+    )
     return LocalModel(name, settings.model, worker, backend, facts, queue_timeout)

@@ -48,9 +48,14 @@ class Slots:
         self._used = 0
 
     @asynccontextmanager
-    async def hold(self, tenant: str, prompt: Prompt) -> AsyncGenerator[Slot]:
-        """A slot for the time of one answer. Raises OverloadedError where too many wait."""
-        await self._turn()
+    async def hold(self, tenant: str, prompt: Prompt, patience: float | None = None) -> AsyncGenerator[Slot]:
+        """A slot for the time of one answer. Raises OverloadedError where too many wait, and where none is free within
+        `patience` seconds."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._turn()
+        except TimeoutError:
+            raise OverloadedError from None
         slot = self._choose(tenant, prompt)
         self._free.remove(slot)
         slot.mine = slot.tenant == tenant and slot.prompt is not None
