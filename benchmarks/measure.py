@@ -27,6 +27,11 @@ def cpu_seconds(pid: int) -> float:
     return sum(_scheduled(process) for process in process_tree(pid))
 
 
+def cpu_seconds_alone(pid: int) -> float:
+    """As `cpu_seconds`, without the process's children."""
+    return _scheduled(psutil.Process(pid))
+
+
 def _scheduled(process: psutil.Process) -> float:
     total = 0
     try:

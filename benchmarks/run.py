@@ -1,7 +1,8 @@
 """Measures speed and memory. From the root: `python -m benchmarks.run [part …] [--quick | --write] [--hasty]`.
 
 The parts: `simulator`, Understudy with its simulator beside a raw ASGI echo; `gateways`, Understudy as a gateway
-next to others, which are installed at the first run. Without a part's name all parts are run.
+next to others, which are installed at the first run; `llamacpp`, Understudy with a model on this machine beside the
+llama.cpp server that runs it. Without a part's name all parts are run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from .gateways.measuring import measure_gateways
 from .gateways.report import section as gateways_section
+from .llamacpp.measuring import measure_llamacpp
+from .llamacpp.report import section as llamacpp_section
 from .report import machine, page_with, simulator_section
 from .rounds import ATTEMPTS
 from .servers import BenchmarkError
@@ -31,7 +34,17 @@ def _gateways(scratch: Path, quick: bool, attempts: int) -> str:
     return gateways_section(measure_gateways(scratch, quick=quick, attempts=attempts))
 
 
-PARTS: dict[str, Callable[[Path, bool, int], str]] = {"simulator": _simulator, "gateways": _gateways}
+def _llamacpp(scratch: Path, quick: bool, attempts: int) -> str:
+    # Both of a pair are disturbed alike, so no round is repeated.
+    del attempts
+    return llamacpp_section(measure_llamacpp(scratch, quick=quick))
+
+
+PARTS: dict[str, Callable[[Path, bool, int], str]] = {
+    "simulator": _simulator,
+    "gateways": _gateways,
+    "llamacpp": _llamacpp,
+}
 
 
 def main() -> int:

@@ -134,6 +134,7 @@ async def test_a_mapped_model_answers_through_an_openai_compatible_server(serve:
         ('[engines.local]\nkind = "openai"\n', "base_url is needed"),
         ('[[models.map]]\nname = "a"\ntargets = [{ engine = "nobody", model = "m" }]\n', "nobody"),
         ('[engines.local]\nkind = "smoke signals"\n', "kind"),
+        ('[engines.up]\nkind = "claude"\nbase_url = "http://127.0.0.1:1"\noptions = { a = 1 }\n', "options"),
         ('[engines.local]\nkind = "openai"\nbase_url = "http://127.0.0.1:1/v1"\nspeed = 1\n', "speed"),
     ],
 )

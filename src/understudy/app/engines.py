@@ -89,6 +89,8 @@ def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
         key = os.environ.get(settings.api_key_env)
         if not key:
             raise SettingsError(f"engines.{name}: the variable {settings.api_key_env} is not set.")
+    if settings.options and settings.kind != "openai":
+        raise SettingsError(f"engines.{name}.options: there are none for this kind of engine.")
     if settings.kind == "simulator":
         engine = simulator
     elif settings.base_url is None:

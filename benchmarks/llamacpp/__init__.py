@@ -1,0 +1,1 @@
+"""Understudy with a GGUF model, beside the llama.cpp server that runs the model for it."""
