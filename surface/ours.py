@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from surface.files import deleted_files, files, pages_of_files
 from surface.organization import ROWS
 from surface.rate_limits import ROWS as RATE_LIMITS
 from surface.shapes import Shape, Shapes, merged
 from understudy.app import create_app
 from understudy.engines.catalog import public_models
+from understudy.files.pages import FileListParams
+from understudy.files.uploads import FileUploadParams
 from understudy.http.pagination import PageParams, sync_page
 from understudy.models.endpoints import ModelListParams
 from understudy.models.shapes import model_info
@@ -60,6 +63,11 @@ TYPES: Mapping[Route, Types] = {
     ("POST", "/v1/messages/count_tokens"): Types(body=MessageCountTokensParams, answer=MessageTokensCount),
     ("GET", "/v1/models"): Types(query=ModelListParams, examples=_pages_of_models),
     ("GET", "/v1/models/{}"): Types(examples=_models),
+    ("POST", "/v1/files"): Types(body=FileUploadParams, examples=files),
+    ("GET", "/v1/files"): Types(query=FileListParams, examples=pages_of_files),
+    ("GET", "/v1/files/{}"): Types(examples=files),
+    ("DELETE", "/v1/files/{}"): Types(examples=deleted_files),
+    ("GET", "/v1/files/{}/content"): Types(),
     **{
         route: Types(body=body, query=query, examples=examples)
         for route, (body, query, examples) in {**ROWS, **RATE_LIMITS}.items()

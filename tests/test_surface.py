@@ -116,7 +116,9 @@ def test_a_new_field_in_any_type_of_a_route_that_is_built_is_named(sdk: Sdk, her
     objects = {name: {**fields, **NEW} if name in types else fields for name, fields in sdk.objects.items()}
     named = {gap.name for gap in compare(replace(sdk, objects=objects), here) if gap.kind == "field"}
     assert len(types) > 500
-    assert {name for name in types if f"{name}.new" not in named} == set()
+    # What a reviewed row says is not served has nothing here to be compared with.
+    unserved = {gap.name.rpartition(": ")[2] for gap in compare(sdk, here) if gap.kind == "type"}
+    assert {name for name in types if f"{name}.new" not in named} - unserved == set()
 
 
 @pytest.mark.parametrize("field", ["messages", "thinking", "tool_choice", "tools"])

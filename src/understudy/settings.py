@@ -74,6 +74,11 @@ class StorageSettings(Room):
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the database. Default: SQLite in the data directory."
     )
+    blobs: str | None = Field(
+        default=None,
+        description="Where the bytes of files are kept: file:///directory, s3://bucket/prefix, gs://bucket/prefix, "
+        "az://account/container/prefix or memory:///. Default: the data directory.",
+    )
 
 
 class RedisSettings(Room):
@@ -230,6 +235,21 @@ class DocumentsSettings(Room):
     )
 
 
+class FilesSettings(Room):
+    """What may be uploaded to the Files API, and how much of it."""
+
+    max_bytes: int = Field(default=500 * 1024 * 1024, ge=1, description="Bytes of one file; more are a 413.")
+    organization_bytes: int | None = Field(
+        default=1024**4, ge=0, description="Bytes of all files of an organization; more are a 400."
+    )
+    workspace_bytes: int | None = Field(
+        default=None, ge=0, description="Bytes of all files of one workspace. Default: no bound of its own."
+    )
+    downloadable_uploads: bool = Field(
+        default=False, description="Let clients download what clients uploaded, which the real service refuses."
+    )
+
+
 class NetSettings(Room):
     """What the server fetches from elsewhere."""
 
@@ -369,6 +389,7 @@ class Settings(BaseModel):
     llamacpp: LlamaCppSettings = LlamaCppSettings()
     scenarios: ScenarioSettings = ScenarioSettings()
     documents: DocumentsSettings = DocumentsSettings()
+    files: FilesSettings = FilesSettings()
     net: NetSettings = NetSettings()
     stream: StreamSettings = StreamSettings()
     limits: LimitsSettings = LimitsSettings()

@@ -30,19 +30,22 @@ pytestmark = pytest.mark.skipif(
     reason=f"the recorded exchanges are not here: {REPLAY} and {EXCHANGES.name} beside it are needed",
 )
 
-LEAST_PASSED = 491
+LEAST_PASSED = 511
 """Recorded exchanges that pass. Raise it with every one more."""
 
 MOST_FAILED = {
-    # Server tools, files, batches and compaction, which are not built; betas that the recorder did not keep.
+    # Server tools, batches and compaction, which are not built; betas that the recorder did not keep.
     "status": 83,
     "model": 2,
+    # xe142c05e6374
+    "keys": 1,
+    "schema": 1,
 }
 """Exchanges that fail, by what the replay found wrong; one that is not named here must not fail for anyone."""
 
 MOST_FROM_ELSEWHERE = 76
 
-NOT_BUILT = {"server_tools", "files", "batches", "containers"}
+NOT_BUILT = {"server_tools", "batches", "containers"}
 """Features that are not judged with the Messages."""
 
 MESSAGES_THAT_FAIL = {
@@ -64,13 +67,16 @@ MESSAGES_THAT_FAIL = {
 
 CANNOT_BE_REPLAYED = {
     "x07df67ba97e5": 'its texts were cut to "<MASSIVE_TEXT>", so the prompt is not too long any more',
+    "x5da5518cb0de": "the recorder lost the form of the upload",
+    "x5d1069b9ee5a": "the recorder lost the form of the upload",
+    "xe142c05e6374": "the recorder lost the beta header by which lists have has_more",
 }
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of one exchange. `status`, `endpoint` and `features` are those recorded; `fails` are pairs of check
-    and text. `file`: it names a stored file."""
+    and text."""
 
     id: str
     status: int
@@ -78,7 +84,6 @@ class Outcome:
     outcome: str
     fails: list[list[str]]
     features: frozenset[str]
-    file: bool
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,6 @@ def replayed(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) ->
             row["outcome"],
             row["fails"],
             frozenset(row["features"]),
-            file='"file_id"' in json.dumps(recorded[row["id"]].get("request_body")),
         )
         for row in json.loads(found.read_text("utf-8"))
     ]
@@ -141,7 +145,7 @@ def test_recorded_messages_are_answered_alike(
     judged = [
         outcome
         for outcome in replayed.outcomes
-        if outcome.outcome in {"pass", "fail"} and not outcome.file and NOT_BUILT.isdisjoint(outcome.features)
+        if outcome.outcome in {"pass", "fail"} and NOT_BUILT.isdisjoint(outcome.features)
     ]
     passed = [outcome for outcome in judged if outcome.outcome == "pass"]
     record_property("summary", f"{len(passed)} of {len(judged)} recorded exchanges of the Messages API")

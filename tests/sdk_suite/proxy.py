@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -41,6 +41,8 @@ class Proxy:
     resources: Mapping[str, Resource]
     """By the file of their tests."""
     made: Mapping[str, str]
+    prepare: Callable[[Resource], Awaitable[Mapping[str, str]]]
+    """For resources whose tests want fresh objects."""
     url: str = ""
     passed: list[Passed] = field(default_factory=list[Passed])
     _test: str = ""
@@ -66,6 +68,9 @@ class Proxy:
 
     async def _begin_test(self, asked: web.Request) -> web.Response:
         self._test = await asked.text()
+        resource = self.resources[self._test.partition("::")[0]]
+        if resource.fresh:
+            self.made = {**self.made, **await self.prepare(resource)}
         return web.Response()
 
     async def _pass(self, asked: web.Request) -> web.StreamResponse:

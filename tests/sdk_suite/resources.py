@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .files import FILES
 from .messages import MESSAGES
 from .organization import ORGANIZATION
 from .rate_limits import RATE_LIMITS, WORKSPACE_RATE_LIMITS
@@ -18,4 +19,4 @@ MODELS = Resource(
     ),
 )
 
-RESOURCES = (MESSAGES, MODELS, *ORGANIZATION, RATE_LIMITS, WORKSPACE_RATE_LIMITS)
+RESOURCES = (FILES, MESSAGES, MODELS, *ORGANIZATION, RATE_LIMITS, WORKSPACE_RATE_LIMITS)

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,10 +69,16 @@ async def run_suite(server: RunningServer, resources: Sequence[Resource], direct
     """Run the tests of `resources` against `server`. `directory` takes the report."""
     sdk, python = await asyncio.to_thread(lambda: (source(), python_client(NAME)))
     report = directory / "report.json"
-    made = await _prepared(server, resources)
+    made: dict[str, str] = {}
+    for resource in resources:
+        made.update(await _prepared(server, resource))
     keys = {"api": server.api_key, "admin": server.admin_key}
     by_file = {file: resource for resource in resources for file in resource.files}
-    async with Proxy(server.url, keys, by_file, made) as proxy:
+
+    async def anew(resource: Resource) -> Mapping[str, str]:
+        return await _prepared(server, resource)
+
+    async with Proxy(server.url, keys, by_file, made, anew) as proxy:
         excluded = [(file, row.tests) for file, resource in by_file.items() for row in resource.excluded]
         environment = clean_environment(
             {
@@ -105,12 +111,10 @@ async def run_suite(server: RunningServer, resources: Sequence[Resource], direct
     return SuiteRun(**json.loads(report.read_text("utf-8")), passed=proxy.passed, printed=text)
 
 
-async def _prepared(server: RunningServer, resources: Sequence[Resource]) -> dict[str, str]:
-    made: dict[str, str] = {}
-    for resource in resources:
-        if resource.prepare is not None:
-            key = server.admin_key if resource.credential == "admin" else server.api_key
-            headers = {"x-api-key": key, "anthropic-version": "2026-10-21"}
-            async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False) as client:
-                made.update(await resource.prepare(client))
-    return made
+async def _prepared(server: RunningServer, resource: Resource) -> Mapping[str, str]:
+    if resource.prepare is None:
+        return {}
+    key = server.admin_key if resource.credential == "admin" else server.api_key
+    headers = {"x-api-key": key, "anthropic-version": "2026-10-21"}
+    async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False) as client:
+        return await resource.prepare(client)

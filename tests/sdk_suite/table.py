@@ -64,7 +64,10 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Files of tests and the routes they ask. While one of the routes is unbuilt, all of the files are left out."""
+    """Files of tests and the routes they ask. While one of the routes is unbuilt, all of the files are left out.
+
+    `fresh`: what `prepare` makes is made anew before every test, where tests delete it.
+    """
 
     name: str
     files: tuple[str, ...]
@@ -73,6 +76,7 @@ class Resource:
     betas: tuple[NeedsBeta, ...] = ()
     excluded: tuple[Excluded, ...] = ()
     prepare: Prepare | None = None
+    fresh: bool = False
     credential: Literal["api", "admin"] = "api"
 
 

@@ -46,7 +46,10 @@ async def test_the_official_sdks_own_tests_pass(
     record_property("summary", summary(run, [resource for resource in RESOURCES if resource not in built]))
     failed = "\n".join(f"{test}\n    {failure.splitlines()[-1]}" for test, failure in run.failures.items())
     assert not run.failures, failed
-    assert set(run.outcomes.values()) == {"passed"}
+    # The SDK itself leaves out what its mock of HTTP cannot do.
+    skipped = [test for test, outcome in run.outcomes.items() if outcome == "skipped"]
+    assert [test for test in skipped if "download" not in test or "aiohttp" not in test] == []
+    assert set(run.outcomes.values()) - {"skipped"} == {"passed"}
     # Each row of the table is needed.
     used = {change for passed in run.passed for change in passed.rewritten}
     rows = {f"{row.place} {row.key}" for resource in built for row in resource.rewrites}

@@ -1,5 +1,6 @@
 """Where every object is built and handed what it needs."""
 
 from .application import Foundations, create_app, open_foundations
+from .files import make_files
 
-__all__ = ["Foundations", "create_app", "open_foundations"]
+__all__ = ["Foundations", "create_app", "make_files", "open_foundations"]

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from understudy.app.engines import model_map
+from understudy.app.files import make_files
 from understudy.app.limits import make_limiter
 from understudy.app.shared import open_ledger, open_redis
 from understudy.app.spending import Spending, make_pricing
@@ -26,6 +27,9 @@ from understudy.engines.scenarios.engine import ScenarioEngine
 from understudy.engines.scenarios.parsing import ScenarioError, read_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
+from understudy.files.endpoints import FilesEndpoints
+from understudy.files.sources import FileSources
+from understudy.files.sweeper import Sweeper
 from understudy.http.envelope import ApiRoute, Envelope, limited
 from understudy.limits.watch import OverridesWatch
 from understudy.messages.completions import CompletionsEndpoint
@@ -123,13 +127,15 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     pdfs = PdfReader(processes=documents.pdf_processes, timeout=documents.pdf_timeout, memory=documents.pdf_memory)
 
     signer = Signer(root.derive_all(PURPOSE))
-    forwarding = Forwarding(signer, settings.stream.ping_interval)
+    files = make_files(settings, db, root)
+    sources, sweeper = FileSources(files), Sweeper(db, files)
+    forwarding = Forwarding(signer, settings.stream.ping_interval, sources)
     redis = open_redis(settings.redis)
     ledger = open_ledger(redis, time.time)
     fetcher = _fetcher(settings.net)
     organization = OrganizationRoutes(db, root, fetcher, authenticator.clock)
     of_sources = fetcher if settings.net.url_sources else None
-    preparation = Preparation(signer, pdfs=pdfs, fetcher=of_sources, clock=time.time, ledger=ledger)
+    preparation = Preparation(signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger)
     overrides = OverridesWatch(db)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
     spending = Spending(settings, db, root, limiter, overrides, pricing, redis)
@@ -148,6 +154,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         await overrides.start()
         await spending.start()
         await recorder.start()
+        sweeper.start()
         try:
             await loader.start()
         except ModelLoadError as error:
@@ -159,6 +166,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
 
     async def stop() -> None:
         await pdfs.close()
+        await sweeper.stop()
         await loader.stop()
         for close in closing:
             await close()
@@ -186,6 +194,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             # Configured names may hold a slash.
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve, limited="models"),
             ApiRoute("/v1/complete", "POST", completions.create),
+            *FilesEndpoints(files, limiter).routes(),
             *limited("admin", organization.api_routes()),
             *limited("admin", rate_limit_routes(RateLimits(store, cursors, limiter, overrides))),
             *limited("admin", spending.api_routes()),

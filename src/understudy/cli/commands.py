@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+files_app = typer.Typer(help="Store, list, fetch and delete files of the Files API.", no_args_is_help=True)
+app.add_typer(files_app, name="files")
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.", envvar="UNDERSTUDY_CONFIG")
@@ -114,6 +116,67 @@ def keys_revoke(
     from understudy.cli.keys import revoke
 
     revoke(config, data_dir, key_id)
+
+
+Workspace = Annotated[
+    str | None, typer.Option("--workspace", metavar="ID", help="Whose files: wrkspc_…. Default: the default workspace.")
+]
+
+
+@files_app.command("list")
+def files_list(workspace: Workspace = None, data_dir: DataDir = None, config: Config = None) -> None:
+    """Show a workspace's files, newest first."""
+    from understudy.cli.files import show
+
+    show(config, data_dir, workspace)
+
+
+@files_app.command("upload")
+def files_upload(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="What to store.")],
+    media_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Its media type. Default: by its bytes and name.")
+    ] = None,
+    expires_in_seconds: Annotated[
+        int | None, typer.Option(min=3_600, max=7_776_000, help="Seconds until it expires.")
+    ] = None,
+    workspace: Workspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Store a file and print its id."""
+    from understudy.cli.files import upload
+
+    upload(config, data_dir, workspace, path, media_type, expires_in_seconds)
+
+
+@files_app.command("download")
+def files_download(
+    file_id: Annotated[str, typer.Argument(metavar="ID", help="The file's id, file_…")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Where to. Default: its name, here; - is stdout.")
+    ] = None,
+    workspace: Workspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Fetch a file, an uploaded one too. A file that is there already is not written over."""
+    from understudy.cli.files import download
+
+    download(config, data_dir, workspace, file_id, to)
+
+
+@files_app.command("delete")
+def files_delete(
+    file_id: Annotated[str, typer.Argument(metavar="ID", help="The file's id, file_…")],
+    workspace: Workspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Delete a file for ever."""
+    from understudy.cli.files import delete
+
+    delete(config, data_dir, workspace, file_id)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from understudy.documents.reader import PdfError, PdfPasswordProtectedError, Pdf
 from understudy.documents.whole import scan_image
 from understudy.engines.catalog import Model
 from understudy.engines.materials import Document, Image, Materials, SearchResult
+from understudy.messages.files import Files, fill_files
 from understudy.messages.page_images import PageImages
 from understudy.messages.rules.media import COULD_NOT_PROCESS, pages_fault
 from understudy.messages.sources import Medium, fetch_sources, media_of
@@ -33,7 +34,7 @@ _Answer = TypeVar("_Answer")
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """`request` is the one that was given, or a copy in which fetched sources stand as base64."""
+    """`request` is the one that was given, or a copy in which what was fetched, or stored, stands inline."""
 
     request: dict[str, Any]
     materials: Materials
@@ -45,39 +46,50 @@ async def gather(
     *,
     pdfs: PdfReader | None,
     fetcher: Fetcher | None,
+    files: Files | None = None,
     tenant: str = "",
     counting: bool = False,
 ) -> Gathered:
     """Read the media of a request that keeps the rules.
 
     Without `pdfs`, or where it has no library, the pages of PDFs are counted and have no text. Without `fetcher`
-    sources of type url are refused. `tenant`: what was read for one is not remembered for another. `counting`: nothing
-    is fetched, as documented of count_tokens; what is embedded is judged all the same. Raises
-    InvalidRequestError, NotFoundError, RequestTooLargeError, OverloadedError.
+    sources of type url are refused, and without `files` no file is known. `tenant` is the workspace: what was read for
+    one is not remembered for another. `counting`: nothing is fetched, as documented of count_tokens; what is embedded
+    is judged all the same. Raises InvalidRequestError, NotFoundError, RequestTooLargeError, OverloadedError.
     """
     pace = Pace()
     try:
         media = await media_of(request, pace)
         for medium in media:
             source = medium.source
-            if source is not None and source["type"] == "file" and not counting:
+            if source is not None and source["type"] == "file" and files is None and not counting:
                 raise NotFoundError(f"File `{source['file_id']}` not found.")
+        if files is not None and any(medium.by_file for medium in media):
+            # Others may be at their long work while this one waits for the disk.
+            pace.end()
+            request = await fill_files(request, media, model, files, tenant)
+            media = await _again(media, request, pace)
         if not counting and any(medium.by_url for medium in media):
             # Others may be at their long work while this one waits for the network.
             pace.end()
             request = await fetch_sources(request, media, model, fetcher)
-            # By URL no place is named (vision-coordinates.md), so what was fetched keeps its mark.
-            copies = await media_of(request, pace)
-            media = [
-                Medium(copy.kind, copy.block, "" if medium.by_url else medium.path)
-                for medium, copy in zip(media, copies, strict=True)
-            ]
+            media = await _again(media, request, pace)
         gathering = _Gathering(model, pdfs, pace, tenant, counting=counting)
         for medium in media:
             await gathering.take(medium)
         return Gathered(request, gathering.materials())
     finally:
         pace.end()
+
+
+async def _again(media: list[Medium], request: dict[str, Any], pace: Pace) -> list[Medium]:
+    """The same media in the copy that `request` is. By URL no place is named (vision-coordinates.md), nor is it for
+    files [guess], so what was put in keeps its mark."""
+    copies = await media_of(request, pace)
+    return [
+        Medium(copy.kind, copy.block, "" if medium.by_url or medium.by_file else medium.path)
+        for medium, copy in zip(media, copies, strict=True)
+    ]
 
 
 class _Gathering:

@@ -17,6 +17,7 @@ from understudy.messages.caching.cache import Measure
 from understudy.messages.caching.verified import prefixes
 from understudy.messages.context import edit_context, without_cleared
 from understudy.messages.counting import Mark, count_prompt
+from understudy.messages.files import Files
 from understudy.messages.materials import gather
 from understudy.messages.rules import Found, check_prompt_length
 from understudy.messages.signatures import Seals, Signer, check, no_transformations
@@ -29,7 +30,8 @@ _T = TypeVar("_T")
 
 
 class Preparation:
-    """`pdfs` and `fetcher` are None where documents cannot be read, or nothing is fetched. `clock` tells seconds.
+    """`pdfs`, `fetcher` and `files` are None where documents cannot be read, or nothing is fetched, or stored. `clock`
+    tells seconds.
 
     `ledger`: of the prompt cache, on the same clock; without one it is of this process alone.
     """
@@ -41,11 +43,13 @@ class Preparation:
         pdfs: PdfReader | None,
         fetcher: Fetcher | None,
         clock: Callable[[], float],
+        files: Files | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self._signer = signer
         self._pdfs = pdfs
         self._fetcher = fetcher
+        self._files = files
         self._cache = PromptCache(MemoryLedger(clock) if ledger is None else ledger, clock)
 
     async def prepare(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> Turn:
@@ -55,7 +59,9 @@ class Preparation:
         organization_id, workspace_id = _caller(exchange)
         materials = NO_MATERIALS
         if found.images or found.documents or found.results:
-            gathered = await gather(request, model, pdfs=self._pdfs, fetcher=self._fetcher, tenant=workspace_id)
+            gathered = await gather(
+                request, model, pdfs=self._pdfs, fetcher=self._fetcher, files=self._files, tenant=workspace_id
+            )
             request, materials = gathered.request, gathered.materials
         # Thinking is signed for the conversation as the client knows it.
         seals = Seals(self._signer, model, organization_id, request)
@@ -117,8 +123,10 @@ class Preparation:
         if found.images or found.documents or found.results:
             # Only who counts by the whole prompt must know what its documents say.
             pdfs = None if counter is None else self._pdfs
-            gathered = await gather(request, model, pdfs=pdfs, fetcher=None, tenant=workspace_id, counting=True)
-            materials = gathered.materials
+            gathered = await gather(
+                request, model, pdfs=pdfs, fetcher=None, files=self._files, tenant=workspace_id, counting=True
+            )
+            request, materials = gathered.request, gathered.materials
         if found.thinking:
             checked = check(
                 request,

@@ -27,8 +27,8 @@ _TIMEOUT: Final = 20.0
 _TIMEOUT_OF_ALL: Final = 60.0
 _AT_ONCE: Final = 8
 # Bytes: of a document 32 MB as base64 (pdf-support.md), and of all that one request may have fetched [guess].
-_DOCUMENT_BYTES: Final = 24 * 1024 * 1024
-_BYTES_OF_ALL: Final = 64 * 1024 * 1024
+DOCUMENT_BYTES: Final = 24 * 1024 * 1024
+BYTES_OF_ALL: Final = 64 * 1024 * 1024
 # Bytes encoded between two looks at the clock; a multiple of three.
 _PIECE: Final = 192 * 1024
 # Blocks, or messages, looked at between two looks at the clock.
@@ -52,6 +52,11 @@ class Medium:
     def by_url(self) -> bool:
         source = self.source
         return source is not None and source["type"] == "url"
+
+    @property
+    def by_file(self) -> bool:
+        source = self.source
+        return source is not None and source["type"] == "file"
 
 
 async def media_of(request: _Block, pace: Pace) -> list[Medium]:
@@ -129,12 +134,8 @@ async def fetch_sources(request: _Block, media: list[Medium], model: Model, fetc
         outcome = by_key[medium.kind, _url(medium)]
         if isinstance(outcome, ApiError):
             raise outcome
-        replaced[id(medium.source)] = _as_base64(medium, outcome, images, model)
-    messages = cast("list[_Block]", request["messages"])
-    return {
-        **request,
-        "messages": [{**message, "content": _copy(message["content"], replaced)} for message in messages],
-    }
+        replaced[id(medium.source)] = as_base64(medium, outcome, images, model)
+    return with_sources(request, replaced)
 
 
 def _url(medium: Medium) -> str:
@@ -146,7 +147,7 @@ class _Fetching:
     def __init__(self, fetcher: Fetcher, model: Model) -> None:
         self._fetcher = fetcher
         self._image_bytes = model.max_image_bytes // 4 * 3
-        self._left = _BYTES_OF_ALL
+        self._left = BYTES_OF_ALL
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     async def fetch(self, kind: str, url: str) -> str | ApiError:
@@ -155,7 +156,7 @@ class _Fetching:
             target = self._fetcher.guard.judge(url)
             if target.url.scheme != "https" and not self._fetcher.guard.trusts(target):
                 return InvalidRequestError(_HTTPS_ONLY)
-            most = self._image_bytes if kind == "image" else _DOCUMENT_BYTES
+            most = self._image_bytes if kind == "image" else DOCUMENT_BYTES
             async with self._slots:
                 fetched = await self._fetcher.fetch(url, most_bytes=most, timeout=_TIMEOUT)
         except FetchTooLargeError:
@@ -169,10 +170,11 @@ class _Fetching:
         self._left -= len(fetched.body)
         if self._left < 0:
             return RequestTooLargeError()
-        return await _encoded(fetched.body)
+        return await encoded(fetched.body)
 
 
-async def _encoded(body: bytes) -> str:
+async def encoded(body: bytes) -> str:
+    """As base64, in short stretches."""
     pieces: list[bytes] = []
     pace = Pace()
     try:
@@ -185,8 +187,8 @@ async def _encoded(body: bytes) -> str:
     return b"".join(pieces).decode("ascii")
 
 
-def _as_base64(medium: Medium, data: str, images: int, model: Model) -> _Block:
-    """The source that stands for what was fetched. Raises InvalidRequestError for an image that breaks a rule."""
+def as_base64(medium: Medium, data: str, images: int, model: Model) -> _Block:
+    """For what was fetched, or is stored. Raises InvalidRequestError for an image that breaks a rule."""
     if medium.kind == "document":
         return {"type": "base64", "media_type": "application/pdf", "data": data}
     header = read_image_header(data)
@@ -200,6 +202,15 @@ def _as_base64(medium: Medium, data: str, images: int, model: Model) -> _Block:
     if wide is not None:
         raise InvalidRequestError(wide)
     return {"type": "base64", "media_type": header.media_type, "data": data}
+
+
+def with_sources(request: _Block, replaced: dict[int, _Block]) -> _Block:
+    """A copy of `request` with other sources for those whose identity stands in `replaced`."""
+    messages = cast("list[_Block]", request["messages"])
+    return {
+        **request,
+        "messages": [{**message, "content": _copy(message["content"], replaced)} for message in messages],
+    }
 
 
 def _copy(content: Any, replaced: dict[int, _Block]) -> Any:

@@ -30,12 +30,14 @@ from understudy.engines.routing import Choice, Route, Target
 from understudy.engines.routing.engine import log_attempt
 from understudy.http.exchange import Exchange
 from understudy.http.record import RequestRecord
+from understudy.messages.files import Files
 from understudy.messages.signatures import Signer
 from understudy.messages.streaming import end_cut, end_with
 from understudy.wire import sse
 from understudy.wire.errors import ApiError, InternalError
 from understudy.wire.json_text import to_json
 
+from .files import inline_files
 from .requests import Endpoint, Issuers
 from .silence import Silence
 
@@ -75,7 +77,9 @@ class _Request:
 class Forwarding:
     """`signer` tells thinking that was signed here. `ping_interval`: seconds of silence before a ping."""
 
-    def __init__(self, signer: Signer, ping_interval: float) -> None:
+    def __init__(self, signer: Signer, ping_interval: float, files: Files | None = None) -> None:
+        # What is stored here; the upstream knows none of it.
+        self._files = files
         self._issuers = Issuers(signer)
         self._ping_interval = ping_interval
 
@@ -102,7 +106,7 @@ class Forwarding:
             if upstream is None:
                 return False
             if one is None:
-                one = self._prepare(exchange, body, request, route, endpoint)
+                one = await self._prepare(exchange, body, request, route, endpoint)
             record.engine, record.upstream_model = target.model.engine, target.model.upstream
             try:
                 await self._answer(one, target, upstream, choice.passed)
@@ -124,7 +128,7 @@ class Forwarding:
                 await exchange.respond(error.status, error.body, b"application/json", headers)
             return True
 
-    def _prepare(
+    async def _prepare(
         self, exchange: Exchange, body: bytes, request: dict[str, Any], route: Route, endpoint: Endpoint
     ) -> _Request:
         # What we signed no upstream can check.
@@ -133,6 +137,10 @@ class Forwarding:
         if left is not request:
             request = going_on_without(left)
             body = to_json(request).encode()
+        if self._files is not None and principal is not None and principal.workspace_id is not None:
+            inline = await inline_files(request, self._files, principal.workspace_id)
+            if inline is not request:
+                request, body = inline, to_json(inline).encode()
         headers: dict[str, str] = {}
         for name in _PASSED:
             value = exchange.header(name.encode())

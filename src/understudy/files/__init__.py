@@ -1,0 +1,1 @@
+"""The Files API: stored once, used by `file_id`."""
