@@ -160,8 +160,8 @@ def section(run: GatewayRun) -> str:
 * Understudy: one worker, everything on (authentication, usage rows, request log), default settings but for its model
   map; the Claude target by `kind = "claude"`, the other by `kind = "openai"`.
 * LiteLLM {_pinned_python("litellm")} (PyPI `litellm[proxy]`): one worker of uvicorn, a master key, no database, no
-  callbacks, no retries, no cooldowns, LITELLM_MODE=PRODUCTION, LITELLM_LOG=ERROR, local cost map; `anthropic/` and
-  `hosted_vllm/` models, asked at /v1/messages.
+  callbacks, no retries, no cooldowns, LITELLM_MODE=PRODUCTION, LITELLM_LOG=ERROR, local cost map; models of its
+  providers anthropic and hosted_vllm, asked at /v1/messages.
 * Portkey {_pinned_node("portkey", "@portkey-ai/gateway")} (npm `@portkey-ai/gateway`): headless, provider and host by
   headers; asked at /v1/messages for the Claude target, at /v1/chat/completions, in that API's own form, for the other.
   Where its streams are answered with 500, that is its issue 1550.
