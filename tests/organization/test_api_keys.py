@@ -45,6 +45,23 @@ def eventually(organization: Organization, key: str, status: int) -> bool:
     return True
 
 
+def test_abuse_11_who_has_left_a_workspace_cannot_enable_a_key_that_was_made_there(organization: Organization) -> None:
+    workspace, user = organization.workspace().id, organization.user("developer")["id"]
+    members = organization.admin.organization.workspaces.members
+    members.add(workspace, user_id=user, workspace_role="workspace_developer")
+    own = organization.key(kind="personal", user_id=user)["raw_key"]
+    made = organization.ours("POST", "api_keys", {"name": unique("key"), "workspace_id": workspace}, key=own)
+    path = f"/v1/organizations/api_keys/{made['id']}"
+    for status in ("inactive", "active"):
+        assert organization.call("POST", path, {"status": status}, key=own).status_code == 200
+    members.remove(user, workspace_id=workspace)
+    organization.admin.organization.api_keys.update(made["id"], status="inactive")
+    time.sleep(0.6)
+    assert organization.call("POST", path, {"status": "active"}, key=own).status_code == 403
+    assert organization.talk(made["raw_key"]).status_code == 401
+    assert organization.call("POST", path, {"status": "archived"}, key=own).status_code == 200
+
+
 def test_abuse_02_a_secret_is_in_the_answer_that_made_the_key_and_in_no_other(organization: Organization) -> None:
     made = organization.key()
     for version in (OLD_VERSION, "2026-10-21"):

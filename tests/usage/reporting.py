@@ -83,6 +83,7 @@ class Reporting:
         key: str = "reader",
         body: Any = None,
         beta: str | None = None,
+        authorization: str | None = None,
         **query: Any,
     ) -> Answer:
         """One request; a list in the query is sent as the SDKs do, `name_` as `name[]`."""
@@ -90,6 +91,8 @@ class Reporting:
         headers = {"x-api-key": key, "anthropic-version": "2023-06-01", "content-type": "application/json"}
         if beta is not None:
             headers["anthropic-beta"] = beta
+        if authorization is not None:
+            headers["authorization"] = authorization
         text = urlencode(named, doseq=True).encode()
         return await InProcess.call(
             self,  # pyright: ignore[reportArgumentType]

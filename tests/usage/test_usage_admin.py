@@ -9,6 +9,7 @@ from usage.reporting import HAIKU, KEY_ID, MARKETING, SONNET, USER, reporting, u
 from usage_records import record
 
 ADMIN = "/_understudy/admin"
+LIMITS = "/v1/organizations/spend_limits"
 
 
 @pytest.mark.each_database
@@ -49,6 +50,27 @@ async def test_only_an_admin_key_opens_these_routes(tmp_path: Path) -> None:
             assert (await it.call(f"{ADMIN}/{path}", key="stranger")).status == 401
             assert (await it.call(f"{ADMIN}/{path}", key="reader")).status == 403
             assert (await it.call(f"{ADMIN}/{path}", key="admin")).status == 200
+
+
+async def test_abuse_06_an_admin_key_beside_another_credential_opens_nothing(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        for bearer, status in (("admin", 200), ("reader", 401), ("stranger", 401)):
+            answer = await it.call(f"{ADMIN}/spend", key="admin", authorization=f"Bearer {bearer}")
+            assert answer.status == status
+
+
+@pytest.mark.each_database
+async def test_a_nul_character_is_refused_before_the_database_is_asked(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        assert (await it.call(f"{ADMIN}/requests", key="admin", model="\0")).status == 400
+        assert (await it.call(f"{ADMIN}/api_keys/\0/budget", key="admin")).status == 404
+        bodies = {
+            f"{ADMIN}/spend_alerts": {"amount": "1", "workspace_id": "\0"},
+            f"{ADMIN}/spend_limit_increase_requests": {"user_id": "\0"},
+            LIMITS: {"amount": "1", "scope": {"type": "user", "user_id": "\0"}},
+        }
+        for path, body in bodies.items():
+            assert (await it.call(path, method="POST", key="admin", body=body)).status == 400
 
 
 @pytest.mark.each_database

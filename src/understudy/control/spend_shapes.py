@@ -11,7 +11,7 @@ from sqlalchemy import Row
 from typing_extensions import TypedDict
 
 from understudy.limits.spend_writes import MOST
-from understudy.organization.bodies import STRICT, Shape
+from understudy.organization.bodies import STRICT, Printable, Shape
 from understudy.organization.clock import rfc3339, rfc3339_or_none
 from understudy.organization.pages import CursorParams
 from understudy.usage.money import CENT, CURRENCY
@@ -30,7 +30,7 @@ def _amount(text: str) -> str:
 
 
 Amount = Annotated[str, AfterValidator(_amount)]
-Id = Annotated[str, Field(min_length=1, max_length=100)]
+Id = Annotated[Printable, Field(min_length=1, max_length=100)]
 
 _Scopes = TypedDict("_Scopes", {"scope_type[]": NotRequired[list[ScopeType]]})
 

@@ -33,7 +33,7 @@ from understudy.limits.spend_writes import add_alert, add_credit, delete_alert, 
 from understudy.organization.bodies import STRICT, Printable, Shape, read_body
 from understudy.organization.clock import rfc3339
 from understudy.organization.pages import CursorParams, Cursors, Order, cursor_page
-from understudy.organization.store import Change, Store, actor_of
+from understudy.organization.store import Change, Store, actor_of, principal_of
 from understudy.organization.tables import api_keys, users, workspaces
 from understudy.storage.secrets import RootSecret
 from understudy.usage.money import dollars, nano
@@ -54,7 +54,7 @@ def _money(text: str) -> str:
 
 
 Money = Annotated[str, AfterValidator(_money)]
-_Id = Annotated[str, Field(min_length=1, max_length=256)]
+_Id = Annotated[Printable, Field(min_length=1, max_length=256)]
 
 
 class LogParams(CursorParams):
@@ -316,9 +316,8 @@ def usage_admin_routes(admin: UsageAdmin, authenticator: Authenticator) -> list[
 
     def route(path: str, method: str, handler: _Handler) -> Route:
         async def handle(exchange: Exchange, request: Request) -> Response:
-            assert exchange.principal is not None, "the guard sets it"
             exchange.path_params = request.path_params
-            return JSONResponse(await handler(exchange, exchange.principal.organization_id))
+            return JSONResponse(await handler(exchange, principal_of(exchange).organization_id))
 
         return Route(PATH + path, guarded(handle), methods=[method])
 

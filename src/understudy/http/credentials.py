@@ -20,9 +20,22 @@ _NO_KEY = "x-api-key header is required"
 
 
 async def authenticate(exchange: Exchange, authenticator: Authenticator, path: str | None = None) -> Principal:
-    """The caller. 401 without a credential, with a bad one, with two that differ, or with one that is none for `path`.
+    """The caller. 401 as `identify`, and with a credential that is none for `path`.
 
     `path` is the request's own if None. Raises also what the authenticator and `Principal.at` raise.
+    """
+    principal = await identify(exchange, authenticator)
+    where: str = exchange.scope["path"] if path is None else path
+    # An admin key is no key for inference, nor a workspace's for the organization: answered as any bad key is.
+    if not principal.is_known_at(where):
+        raise _bad(exchange)
+    return principal.at(where, exchange.header(b"anthropic-workspace-id"))
+
+
+async def identify(exchange: Exchange, authenticator: Authenticator) -> Principal:
+    """Whose credential a request carries, whatever it is for. 401 without one, with a bad one, or with two that differ.
+
+    Raises also what the authenticator raises.
     """
     key = exchange.headers.get(b"x-api-key")
     authorization = exchange.headers.get(b"authorization")
@@ -40,14 +53,15 @@ async def authenticate(exchange: Exchange, authenticator: Authenticator, path: s
     alike = key is None or bearer is None or compare_digest(key, bearer)
     client = exchange.scope.get("client")
     principal = await authenticator.authenticate(given.decode("latin-1"), client[0] if client else "")
-    where: str = exchange.scope["path"] if path is None else path
-    # An admin key is no key for inference, nor a workspace's for the organization: answered as any bad key is.
-    if principal is None or not alike or not principal.is_known_at(where):
-        raise AuthenticationError(_BAD_KEY) if key is not None else _bad_bearer(exchange, given)
-    return principal.at(where, exchange.header(b"anthropic-workspace-id"))
+    if principal is None or not alike:
+        raise _bad(exchange)
+    return principal
 
 
-def _bad_bearer(exchange: Exchange, token: bytes) -> AuthenticationError:
+def _bad(exchange: Exchange) -> AuthenticationError:
+    if b"x-api-key" in exchange.headers:
+        return AuthenticationError(_BAD_KEY)
+    token = exchange.headers[b"authorization"].partition(b" ")[2].strip()
     if token.startswith(_OAUTH_TOKEN) and _OAUTH_BETA not in exchange.headers.get(b"anthropic-beta", b""):
         return AuthenticationError(_NO_OAUTH)
     if token and (not token.startswith(b"sk-") or token.startswith(_OAUTH_TOKEN)):

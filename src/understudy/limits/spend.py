@@ -104,7 +104,8 @@ class Hold:
 
     async def finish(self, record: RequestRecord) -> None:
         """Settle what the request's usage row will say that it cost."""
-        await self.settle(costs_of(record, self._pricing).total)
+        if not self._ended:
+            await self.settle(sum(costs_of(record, self._pricing)))
 
     async def __aenter__(self) -> Hold:
         return self

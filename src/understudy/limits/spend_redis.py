@@ -31,9 +31,9 @@ _MOST_ENDED: Final = 100_000  # holds beyond these are given up for lost like a 
 class RedisCounters:
     """`redis` is a client that never waits long and repeats nothing by itself (storage.redis.connect).
 
-    One that did not answer is left alone for a second, in which nobody waits for it. What a request has spent that began
-    or ended meanwhile is not told later: whether Redis has heard it all the same is not known, and the database will
-    have it. Only what the request held is let go by `catch_up`.
+    One that did not answer is left alone for a second, in which nobody waits for it. What a request has spent that
+    began or ended meanwhile is not told later: whether Redis has heard it all the same is not known, and the database
+    will have it. Only what the request held is let go, by `catch_up`.
     """
 
     is_local = False

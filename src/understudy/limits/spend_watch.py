@@ -128,7 +128,8 @@ class SpendWatch:
         """What the database says of a caller's counters (spend.Seed). Raises SpendAwayError when it cannot say."""
         try:
             async with self._db.connect() as connection:
-                spent, ever = await spent_in(connection, month), await spent_ever(connection)
+                spent = await spent_in(connection, month, caller.organization_id)
+                ever = await spent_ever(connection, caller.organization_id)
         except Exception as error:
             if self._db.is_unavailable(error):
                 raise SpendAwayError(type(error).__name__) from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.exchange import Exchange
@@ -93,7 +93,8 @@ class Change:
         """Write what was done to the audit log. `before` and `after` are the object as the API shows it."""
         actor = self.actor
         # Changes take turns, so a clock that steps back is seen here.
-        newest = select(func.max(audit_log.c.at)).where(audit_log.c.organization_id == self.organization_id)
+        theirs = select(audit_log.c.at).where(audit_log.c.organization_id == self.organization_id)
+        newest = theirs.order_by(audit_log.c.number.desc()).limit(1)
         last: float | None = (await self.connection.execute(newest)).scalar()
         await self.connection.execute(
             insert(audit_log).values(

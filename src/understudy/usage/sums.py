@@ -43,8 +43,8 @@ Scope = tuple[str, str, str]
 empty for the organization."""
 
 
-async def spent_in(connection: AsyncConnection, month: Month) -> dict[Scope, int]:
-    """What was spent in a month, in nano-dollars."""
+async def spent_in(connection: AsyncConnection, month: Month, organization: str | None = None) -> dict[Scope, int]:
+    """What was spent in a month, in nano-dollars, by that organization or by all."""
     of = usage_dimensions.c
     by = (of.organization_id, of.workspace_id, of.actor_id, of.api_key_id)
     query = (
@@ -53,6 +53,8 @@ async def spent_in(connection: AsyncConnection, month: Month) -> dict[Scope, int
         .where(usage_days.c.bucket >= month.start, usage_days.c.bucket < month.end)
         .group_by(*by)
     )
+    if organization is not None:
+        query = query.where(of.organization_id == organization)
     found: dict[Scope, int] = {}
     for organization_id, workspace_id, actor_id, api_key_id, cost in (await connection.execute(query)).all():
         scopes = [(organization_id, "organization", "")]
@@ -64,12 +66,14 @@ async def spent_in(connection: AsyncConnection, month: Month) -> dict[Scope, int
     return found
 
 
-async def spent_ever(connection: AsyncConnection) -> dict[str, int]:
-    """What each organization has spent in all, in nano-dollars."""
+async def spent_ever(connection: AsyncConnection, organization: str | None = None) -> dict[str, int]:
+    """What that organization, or each, has spent in all, in nano-dollars."""
     of = usage_dimensions.c
     query = (
         select(of.organization_id, func.sum(_COST))
         .join_from(usage_days, usage_dimensions, of.id == usage_days.c.dimension_id)
         .group_by(of.organization_id)
     )
+    if organization is not None:
+        query = query.where(of.organization_id == organization)
     return {id_: int(cost) for id_, cost in (await connection.execute(query)).all() if id_}

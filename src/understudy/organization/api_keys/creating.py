@@ -9,15 +9,15 @@ from sqlalchemy import insert, select
 
 from understudy.http.principal import Principal
 from understudy.organization import keys
-from understudy.organization.api_keys.service import default_workspace
+from understudy.organization.api_keys.service import default_workspace, require_making
 from understudy.organization.api_keys.shapes import PRESETS, ApiKeyCreateParams, api_key
 from understudy.organization.keys import KeyHash, KeyKind
 from understudy.organization.people.users import find_user
-from understudy.organization.roles import ADMINISTRATIVE, may, require, workspaces_with
+from understudy.organization.roles import ADMINISTRATIVE, require
 from understudy.organization.store import Actor, Change, Store
 from understudy.organization.tables import api_keys, service_accounts, workspaces
 from understudy.storage.secrets import RootSecret
-from understudy.wire.errors import InvalidRequestError, PermissionDeniedError
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import new_id
 from understudy.wire.versions import VERSIONS
 
@@ -70,10 +70,7 @@ class KeyMaker:
         """One's own, if one may make keys anywhere it is to work; another's, for who may give what that one has."""
         user = await find_user(change.connection, change.organization_id, user_id)
         if user_id == principal.actor_id:
-            if workspace_id is not None:
-                require(principal, "api_keys:create", workspace_id)
-            elif not may(principal, "api_keys:create") and not workspaces_with(principal, "api_keys:create"):
-                raise PermissionDeniedError("Your role does not allow this. It needs: api_keys:create")
+            require_making(principal, workspace_id)
             return
         require(principal, "api_keys:create")
         if user.role in ADMINISTRATIVE:

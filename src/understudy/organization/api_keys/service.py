@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.http.principal import Principal
 from understudy.organization.api_keys.shapes import ApiKeyListParams, ApiKeyUpdateParams, api_key, status
 from understudy.organization.pages import Order, id_page
-from understudy.organization.roles import require, workspaces_with
+from understudy.organization.roles import Permission, may, require, workspaces_with
 from understudy.organization.store import Actor, Store
 from understudy.organization.tables import api_keys, workspaces
 from understudy.wire.errors import InvalidRequestError, NotFoundError
+
+_MAKING: Final[Permission] = "api_keys:create"
 
 
 class ApiKeys:
@@ -52,12 +54,20 @@ class ApiKeys:
     async def update(
         self, principal: Principal, actor: Actor, version: str, api_key_id: str, params: ApiKeyUpdateParams
     ) -> dict[str, Any]:
-        """Rename, disable, enable or archive. An archived key stays as it is; an expired one can only be archived."""
+        """Rename, disable, enable or archive. An archived key stays as it is; an expired one can only be archived.
+
+        Whoever made a key may do so too, but enable it only where that one could make another.
+        """
         async with self._store.change(principal.organization_id, actor) as change:
             connection = change.connection
             row = await _find(connection, principal, api_key_id)
-            if not (principal.actor_id is not None and row.created_by_id == principal.actor_id):
-                require(principal, "api_keys:write", row.workspace_id)
+            if not may(principal, "api_keys:write", row.workspace_id):
+                if principal.actor_id is None or row.created_by_id != principal.actor_id:
+                    require(principal, "api_keys:write", row.workspace_id)
+                if params.get("status") == "active":
+                    if row.principal_id not in (None, principal.actor_id):
+                        require(principal, _MAKING)
+                    require_making(principal, row.workspace_id)
             default = await default_workspace(connection, principal.organization_id)
             values = {name: value for name, value in params.items() if value is not None}
             wanted = params.get("status")
@@ -74,6 +84,12 @@ class ApiKeys:
             after = api_key(await _find(connection, principal, api_key_id), change.now, version, default)
             await change.log("api_key_updated", "api_key", api_key_id, before=before, after=after)
         return after
+
+
+def require_making(principal: Principal, workspace_id: str | None) -> None:
+    """403 for who may not make keys in that workspace, or where none is named, in any."""
+    if workspace_id is not None or not (may(principal, _MAKING) or workspaces_with(principal, _MAKING)):
+        require(principal, _MAKING, workspace_id)
 
 
 async def default_workspace(connection: AsyncConnection, organization_id: str) -> str:
