@@ -13,6 +13,7 @@ from surface.files import deleted_files, files, pages_of_files
 from surface.organization import ROWS
 from surface.rate_limits import ROWS as RATE_LIMITS
 from surface.shapes import Shape, Shapes, merged
+from surface.spending import ROWS as SPENDING
 from understudy.app import create_app
 from understudy.engines.catalog import public_models
 from understudy.files.pages import FileListParams
@@ -70,7 +71,7 @@ TYPES: Mapping[Route, Types] = {
     ("GET", "/v1/files/{}/content"): Types(),
     **{
         route: Types(body=body, query=query, examples=examples)
-        for route, (body, query, examples) in {**ROWS, **RATE_LIMITS}.items()
+        for route, (body, query, examples) in {**ROWS, **RATE_LIMITS, **SPENDING}.items()
     },
 }
 

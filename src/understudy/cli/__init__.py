@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from understudy.cli.lean import import_structlog_alone
+
+# Here, since worker processes come by no other module of the commands.
+import_structlog_alone()
+
 
 def main() -> None:
     """Run the command line. Settings that cannot be used end it with a sentence and status 2."""

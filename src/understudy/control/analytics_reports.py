@@ -78,16 +78,16 @@ class _Params(RangeParams, _Filters):
     bucket_width: NotRequired[Width]
 
 
-class _UsageParams(_Params, _UsageGroups):
+class AnalyticsUsageParams(_Params, _UsageGroups):
     pass
 
 
-class _CostParams(_Params, _CostGroups):
+class AnalyticsCostParams(_Params, _CostGroups):
     pass
 
 
-_USAGE: Final = Shape(_UsageParams)
-_COST: Final = Shape(_CostParams)
+_USAGE: Final = Shape(AnalyticsUsageParams)
+_COST: Final = Shape(AnalyticsCostParams)
 
 _COLUMN_OF_FILTER: Final = {
     "context_windows[]": "context_window",
@@ -144,7 +144,9 @@ class AnalyticsReports:
         params = read_query(exchange, _USAGE.adapter)
 
         def results(rows: Sequence[Sequence[int]], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [_usage(shown[row[1]], row) for row in sorted(rows, key=lambda row: -sum(row[3:8]))[:_MOST_GROUPS]]
+            return [
+                usage_result(shown[row[1]], row) for row in sorted(rows, key=lambda row: -sum(row[3:8]))[:_MOST_GROUPS]
+            ]
 
         await self._answer(exchange, "analytics/usage_report", params, params.get("group_by[]", []), _SUMS, results)
 
@@ -157,7 +159,7 @@ class AnalyticsReports:
 
         def results(rows: Sequence[Sequence[int]], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             ranked = sorted(rows, key=lambda row: -sum(row[3:]))[:_MOST_GROUPS]
-            return [one for row in ranked for one in _costs(shown[row[1]], row, types=types, tokens=tokens)]
+            return [one for row in ranked for one in cost_results(shown[row[1]], row, types=types, tokens=tokens)]
 
         grouped = [name for name in group_by if name not in {"cost_type", "token_type"}]
         await self._answer(exchange, "analytics/cost_report", params, grouped, COSTS, results)
@@ -178,7 +180,8 @@ class AnalyticsReports:
         now = self._clock()
         bound = bound_by(name, principal.organization_id, params)
         _check_range(params, now)
-        params.setdefault("ending_at", min(now + DAY, params["starting_at"] + _LONGEST))
+        if params.get("ending_at") is None:
+            params["ending_at"] = min(now + DAY, params["starting_at"] + _LONGEST)
         width = params.get("bucket_width", "1d")
         at = buckets(params, width, _LIMITS, now, self._cursors, bound)
         group_by = [one for one in dict.fromkeys(asked) if one in _GROUPED]
@@ -193,8 +196,8 @@ class AnalyticsReports:
             organization = principal.organization_id
             query = ReportQuery(organization, at.start, at.end, width, group_by, filters, summed=summed)
             found = await report(self._db, query, now)
-        shown = [_dimensions(group_by, group) for group in found.groups]
-        data = _buckets(at, width, found, lambda rows: results(rows, shown))
+        shown = [dimensions_of(group_by, group) for group in found.groups]
+        data = time_buckets(at, width, found, lambda rows: results(rows, shown))
         refreshed = {"data_refreshed_at": rfc3339(int(now))}
         await exchange.respond_json({**page_of(data, at, self._cursors, bound), **refreshed})
 
@@ -208,7 +211,8 @@ def _check_range(params: RangeParams, now: float) -> None:
         raise InvalidRequestError("ending_at: the range may span at most 31 days")
 
 
-def _dimensions(group_by: Sequence[str], group: Sequence[str]) -> dict[str, Any]:
+def dimensions_of(group_by: Sequence[str], group: Sequence[str]) -> dict[str, Any]:
+    """All dimensions of a result; those that were not grouped by are null."""
     shown: dict[str, Any] = dict(_NULLS)
     for name, value in zip(group_by, group, strict=True):
         # A place that a model does not take is null in these reports.
@@ -216,7 +220,8 @@ def _dimensions(group_by: Sequence[str], group: Sequence[str]) -> dict[str, Any]
     return shown
 
 
-def _usage(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str, Any]:
+def usage_result(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str, Any]:
+    """A result of the usage report. `row` is one of a Report, summed by the token counters and web searches."""
     _, _, requests, fresh, short, long, read, output, searches = row
     return {
         **dimensions,
@@ -229,8 +234,10 @@ def _usage(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _costs(dimensions: Mapping[str, Any], row: Sequence[int], *, types: bool, tokens: bool) -> list[dict[str, Any]]:
-    """One result, or one for each cost type or token type that was charged."""
+def cost_results(
+    dimensions: Mapping[str, Any], row: Sequence[int], *, types: bool, tokens: bool
+) -> list[dict[str, Any]]:
+    """One result, or one for each cost type or token type that was charged. `row`: of a Report, summed by COSTS."""
     if not types and not tokens:
         return [_cost(dimensions, sum(row[3:]), requests=row[2])]
     amounts: dict[tuple[str | None, str | None], int] = {}
@@ -264,9 +271,10 @@ def _cost(
     }
 
 
-def _buckets(
+def time_buckets(
     at: Buckets, width: Width, found: Report, results: Callable[[Sequence[Sequence[int]]], list[dict[str, Any]]]
 ) -> list[dict[str, Any]]:
+    """The buckets of a page, with `results` of each one's rows."""
     seconds = SECONDS[width]
     return [
         {

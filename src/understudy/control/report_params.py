@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, NotRequired
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from understudy.organization.pages import Cursors
+from understudy.organization.pages import Cursors, Nullable
 from understudy.usage.reports import SECONDS, Width
 from understudy.wire.errors import InvalidRequestError
 
@@ -30,6 +30,11 @@ def _time(value: object) -> float:
         raise ValueError("must be an RFC 3339 timestamp with a time zone") from None
 
 
+def _none(text: str) -> str | None:
+    """The SDKs write a null in a query as an empty text."""
+    return text or None
+
+
 Time = Annotated[float, BeforeValidator(_time)]
 """A moment in seconds since the epoch; in the query a text of RFC 3339."""
 
@@ -41,9 +46,9 @@ class RangeParams(TypedDict):
     """The query of every report."""
 
     starting_at: Time
-    ending_at: NotRequired[Time]
-    limit: NotRequired[Annotated[int, Field(ge=1)]]
-    page: NotRequired[str]
+    ending_at: NotRequired[Annotated[Time | None, BeforeValidator(_none)]]
+    limit: NotRequired[Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none)]]
+    page: NotRequired[Nullable]
 
 
 def values_of(params: Mapping[str, Any], name: str) -> list[str]:
@@ -76,7 +81,7 @@ def buckets(
     """
     seconds = SECONDS[width]
     default, most = limits[width]
-    limit = params.get("limit", default)
+    limit = params.get("limit") or default
     if limit > most:
         raise InvalidRequestError(f"limit: must be less than or equal to {most} for bucket_width {width}")
     starting, ending = params["starting_at"], params.get("ending_at")

@@ -281,12 +281,12 @@ class SpendLimits:
             since = (await connection.execute(made)).scalar() or 0.0
         return tier_limit_object(organization_id, nano(cap), since)
 
-    async def _load(self, connection: AsyncConnection, organization_id: str) -> _Effective:
+    async def _load(self, connection: AsyncConnection, organization_id: str) -> Effective:
         of = spend_limits.c
         rows = (await connection.execute(select(spend_limits).where(of.organization_id == organization_id))).all()
         limits = {(row.scope_type, row.scope_id): row for row in rows}
         spent = await spent_in(connection, month_of(self._clock()))
-        return _Effective(organization_id, limits, await self._tier_limit(connection, organization_id), spent)
+        return Effective(organization_id, limits, await self._tier_limit(connection, organization_id), spent)
 
     async def _requests(
         self, connection: AsyncConnection, organization_id: str, rows: Sequence[Row[Any]]
@@ -305,7 +305,7 @@ class SpendLimits:
         return shown
 
 
-class _Effective:
+class Effective:
     """What bounds each member of an organization, and what each has spent this month."""
 
     def __init__(

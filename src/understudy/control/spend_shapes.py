@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Annotated, Any, Final, Literal, NotRequired
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from sqlalchemy import Row
 from typing_extensions import TypedDict
 
@@ -36,7 +36,8 @@ _Scopes = TypedDict("_Scopes", {"scope_type[]": NotRequired[list[ScopeType]]})
 
 
 class ListParams(CursorParams, _Scopes):
-    workspace_id: NotRequired[Id]
+    # The SDKs write a null in a query as an empty text.
+    workspace_id: NotRequired[Annotated[Id | None, BeforeValidator(lambda text: text or None)]]
 
 
 _Members = TypedDict(

@@ -318,13 +318,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if _CLOSE in fields:
             fields.remove(_CLOSE)
             cycle.keep_alive = False
-        lines = [b"%b: %b\r\n" % field for field in self.server_state.default_headers + fields]
-        head = b"".join(lines)
-        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+        fields = self.server_state.default_headers + fields
+        head = b"\r\n".join(map(b": ".join, fields))
+        if head.count(b"\n") != len(fields) - 1 or head.count(b"\r") != len(fields) - 1:
             raise ValueError("a header value with a line break")
         cycle.waiting_for_100_continue = False
         cycle.response_started = cycle.response_complete = True
-        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        end = b"\r\n\r\n" if cycle.keep_alive else b"\r\nconnection: close\r\n\r\n"
         self.transport.write(b"".join((STATUS_LINE[status], head, end, body)))
         cycle.message_event.set()
         if not cycle.keep_alive:

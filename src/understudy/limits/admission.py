@@ -24,7 +24,7 @@ _settling: set[asyncio.Task[None]] = set()
 
 def saturated(tokens: int) -> int:
     """Tokens as they may be charged: what an upstream reports is neither negative nor more than any request has."""
-    return 0 if tokens < 0 else min(tokens, MOST_TOKENS)
+    return tokens if 0 <= tokens <= MOST_TOKENS else max(0, min(tokens, MOST_TOKENS))
 
 
 def amounts(requests: int, uncached: int, cache_read: int, output: int) -> tuple[int, ...]:
@@ -153,12 +153,14 @@ class Admission:
         if self._ended:
             return
         self._ended = True
-        fresh, read, output = map(saturated, (input_tokens, cache_read_input_tokens, output_tokens))
+        fresh, read, output = saturated(input_tokens), saturated(cache_read_input_tokens), saturated(output_tokens)
         written, long = saturated(cache_creation_5m_input_tokens), saturated(cache_creation_1h_input_tokens)
-        await self._to_the_end(
-            amounts(1, saturated(fresh + written + long), read, output),
-            (saturated(fresh + (read + 5) // 10 + written * 5 // 4 + long * 2), output),
-        )
+        used = amounts(1, saturated(fresh + written + long), read, output)
+        if self._priority is None and not self._store.produce_interval:
+            await self._bring_to(used)
+            return
+        burnt = saturated(fresh + (read + 5) // 10 + written * 5 // 4 + long * 2)
+        await self._to_the_end(used, (burnt, output))
 
     async def abort(self) -> None:
         """The request has ended without usage. Where nothing was produced the input is given back, and of what was
@@ -173,6 +175,8 @@ class Admission:
 
     async def finish(self, record: RequestRecord) -> None:
         """Settle by what the record of the request says, whatever became of it: usage if an answer had begun."""
+        if self._ended:
+            return
         if record.input_tokens is None:
             await self.abort()
             return

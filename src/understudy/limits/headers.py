@@ -36,7 +36,8 @@ def rounded(tokens: int, limit: int) -> int:
     exactly: rounding would hide that there are any."""
     if limit < 1000:
         return tokens
-    return min((tokens + 500) // 1000 * 1000, limit)
+    nearest = (tokens + 500) // 1000 * 1000
+    return nearest if nearest < limit else limit
 
 
 def _tightest(places: tuple[int, ...], plan: Plan, levels: Sequence[int]) -> int:
@@ -69,8 +70,15 @@ _PRIORITY: Final = tuple(
 
 
 def _tokens(names: tuple[bytes, ...], of: Bucket, level: int, now: float, headers: Headers) -> tuple[int, int, int]:
-    limit, remaining, reset = of.limit, rounded(_remaining(of, level), of.limit), _reset(of, level, now)
-    headers += ((names[0], b"%d" % limit), (names[1], b"%d" % remaining), (names[2], rfc3339(reset)))
+    _, limit, _, tick, unit, full, _ = of
+    remaining = rounded(level // unit, limit) if level > 0 else 0
+    reset = int(now + (full - level) / limit * tick / 1000) if level < full and limit else int(now)
+    limit_name, remaining_name, reset_name = names
+    headers += (
+        (limit_name, b"%d" % limit),
+        (remaining_name, b"%d" % remaining),
+        (reset_name, _times.get(reset) or rfc3339(reset)),
+    )
     return limit, remaining, reset
 
 
@@ -88,17 +96,16 @@ def limit_headers(plan: Plan, levels: Sequence[int], times: Sequence[float]) -> 
             (_REQUESTS[2], rfc3339(_reset(of, level, now))),
         )
     limit = remaining = reset = None
-    parts: list[tuple[int, int, int]] = []
     if plan.input:
         place = _tightest(plan.input, plan, levels)
-        parts.append(_tokens(_INPUT, lines[place].bucket, levels[place], times[place], headers))
+        limit, remaining, reset = _tokens(_INPUT, lines[place].bucket, levels[place], times[place], headers)
     if plan.output:
         place = _tightest(plan.output, plan, levels)
-        parts.append(_tokens(_OUTPUT, lines[place].bucket, levels[place], times[place], headers))
-    if parts:
-        limit = sum(part[0] for part in parts)
-        remaining = sum(part[1] for part in parts)
-        reset = min(part[2] for part in parts)
+        most, left, at = _tokens(_OUTPUT, lines[place].bucket, levels[place], times[place], headers)
+        if limit is None or remaining is None or reset is None:
+            limit, remaining, reset = most, left, at
+        else:
+            limit, remaining, reset = limit + most, remaining + left, min(reset, at)
     for place in plan.workspace_tokens:
         of, level = lines[place].bucket, levels[place]
         left = rounded(_remaining(of, level), of.limit)
@@ -106,10 +113,11 @@ def limit_headers(plan: Plan, levels: Sequence[int], times: Sequence[float]) -> 
             limit, remaining, reset = of.limit, left, _reset(of, level, times[place])
     if limit is not None and remaining is not None and reset is not None:
         headers += ((_TOKENS[0], b"%d" % limit), (_TOKENS[1], b"%d" % remaining), (_TOKENS[2], rfc3339(reset)))
-    for names, places in ((_FAST_INPUT, plan.fast_input), (_FAST_OUTPUT, plan.fast_output)):
-        if places:
-            place = _tightest(places, plan, levels)
-            _tokens(names, lines[place].bucket, levels[place], times[place], headers)
+    if plan.fast_input or plan.fast_output:
+        for names, places in ((_FAST_INPUT, plan.fast_input), (_FAST_OUTPUT, plan.fast_output)):
+            if places:
+                place = _tightest(places, plan, levels)
+                _tokens(names, lines[place].bucket, levels[place], times[place], headers)
     return headers
 
 

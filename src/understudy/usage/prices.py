@@ -23,12 +23,16 @@ LONG_CONTEXT: Final = 200_000
 
 _FEMTO: Final = 10**15
 _FEMTO_PER_NANO: Final = _FEMTO // NANO
+_HALF_NANO: Final = _FEMTO_PER_NANO // 2
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _DAY: Final = 86_400
 _MOST_RATES: Final = 4_096
 
 # Of one token of each kind, in femto-dollars, in the order of Costs; and the prompt that they hold beyond.
 _Band: TypeAlias = tuple[int, tuple[int, int, int, int, int]]
+
+# What decides about rates: the model, the day since the epoch, and whether batch, US and fast.
+_Kind: TypeAlias = tuple[str, float, bool, bool, bool]
 
 
 class Costs(NamedTuple):
@@ -80,7 +84,7 @@ class Pricing:
         self._models = {model.id: model for model in public_models()}
         self._charges = charges()
         self._web_search = int(self._charges.web_search_per_1000 * NANO / 1000)
-        self._bands: dict[tuple[str, int, bool, bool, bool], tuple[_Band, ...]] = {}
+        self._bands: dict[_Kind, tuple[_Band, ...]] = {}
 
     def costs(
         self,
@@ -98,49 +102,44 @@ class Pricing:
         speed: str | None = None,
     ) -> Costs:
         """What a request to `model` (an id, not an alias) costs that came at `received_at`, in seconds."""
-        fresh, short, long, read, output = map(
-            saturated,
-            (
-                input_tokens,
-                cache_creation_5m_input_tokens,
-                cache_creation_1h_input_tokens,
-                cache_read_input_tokens,
-                output_tokens,
-            ),
-        )
-        day = int(received_at // _DAY)
-        key = (model, day, service_tier == "batch", inference_geo == "us", speed == "fast")
+        fresh, short, long = input_tokens, cache_creation_5m_input_tokens, cache_creation_1h_input_tokens
+        read, output = cache_read_input_tokens, output_tokens
+        # The most is all ones in binary: one look at all of them says whether any is below nought or above it.
+        if not 0 <= fresh | short | long | read | output <= MOST_TOKENS:
+            fresh, short, long, read, output = map(saturated, (fresh, short, long, read, output))
+        key = (model, received_at // _DAY, service_tier == "batch", inference_geo == "us", speed == "fast")
         bands = self._bands.get(key)
         if bands is None:
             bands = self._remember(key)
         prompt = fresh + short + long + read
-        searches = saturated(web_search_requests) * self._web_search
-        for over, rate in bands:
+        searches = saturated(web_search_requests) * self._web_search if web_search_requests else 0
+        for over, (of_fresh, of_short, of_long, of_read, of_output) in bands:
             if prompt > over or not over:
                 return Costs(
-                    _nano(fresh * rate[0]),
-                    _nano(short * rate[1]),
-                    _nano(long * rate[2]),
-                    _nano(read * rate[3]),
-                    _nano(output * rate[4]),
+                    (fresh * of_fresh + _HALF_NANO) // _FEMTO_PER_NANO,
+                    (short * of_short + _HALF_NANO) // _FEMTO_PER_NANO if short else 0,
+                    (long * of_long + _HALF_NANO) // _FEMTO_PER_NANO if long else 0,
+                    (read * of_read + _HALF_NANO) // _FEMTO_PER_NANO if read else 0,
+                    (output * of_output + _HALF_NANO) // _FEMTO_PER_NANO,
                     searches,
                 )
         return Costs(web_search=searches)
 
-    def _remember(self, key: tuple[str, int, bool, bool, bool]) -> tuple[_Band, ...]:
+    def _remember(self, key: _Kind) -> tuple[_Band, ...]:
         if len(self._bands) >= _MOST_RATES:
             self._bands.clear()
         found = self._bands[key] = self._bands_of(*key)
         return found
 
-    def _bands_of(self, model: str, day: int, batch: bool, us: bool, fast: bool) -> tuple[_Band, ...]:
+    def _bands_of(self, model: str, day: float, batch: bool, us: bool, fast: bool) -> tuple[_Band, ...]:
         factor = Decimal(1)
         if batch:
             factor *= self._charges.batch_multiplier
         if us:
             factor *= self._charges.inference_geo_us_multiplier
         return tuple(
-            (price.over_prompt_tokens, _femto(price.rates, factor)) for price in self._prices(model, day, fast=fast)
+            (price.over_prompt_tokens, _femto(price.rates, factor))
+            for price in self._prices(model, int(day), fast=fast)
         )
 
     def _prices(self, name: str, day: int, *, fast: bool) -> list[Price]:
@@ -164,10 +163,6 @@ class Pricing:
 def saturated(count: int) -> int:
     """A count as it may be charged: never negative, and never more than any request has."""
     return 0 if count < 0 else min(count, MOST_TOKENS)
-
-
-def _nano(femto: int) -> int:
-    return (femto + _FEMTO_PER_NANO // 2) // _FEMTO_PER_NANO
 
 
 def _femto(of: Rates, factor: Decimal) -> tuple[int, int, int, int, int]:

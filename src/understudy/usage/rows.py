@@ -40,25 +40,23 @@ def _positions(type_: type[Any]) -> tuple[int, ...]:
 _TEXTS, _INTEGERS = _positions(Text), _positions(Integer)
 
 _usage_values = itemgetter(*(ROW_COLUMNS.index(name) for name in USAGE_COLUMNS))
-_charged = itemgetter(
-    *map(
-        _RECORD_COLUMNS.index,
-        (
-            "model",
-            "received_at",
-            "input_tokens",
-            "cache_creation_5m_input_tokens",
-            "cache_creation_1h_input_tokens",
-            "cache_read_input_tokens",
-            "output_tokens",
-            "web_search_requests",
-            "service_tier",
-            "inference_geo",
-            "speed",
-            "stop_reason",
-        ),
-    )
+_CHARGED = (
+    "model",
+    "received_at",
+    "input_tokens",
+    "cache_creation_5m_input_tokens",
+    "cache_creation_1h_input_tokens",
+    "cache_read_input_tokens",
+    "output_tokens",
+    "web_search_requests",
+    "service_tier",
+    "inference_geo",
+    "speed",
+    "stop_reason",
 )
+_PROMPT = slice(2, 6)
+_charged_of_row: Callable[[Row], Row] = itemgetter(*map(_RECORD_COLUMNS.index, _CHARGED))
+_charged_of_record: Callable[[RequestRecord], Row] = attrgetter(*_CHARGED)
 _FREE = (0, "0-200k", *NOTHING)
 
 
@@ -78,18 +76,14 @@ def request_rows(records: Iterable[RequestRecord], pricing: Pricing = CATALOG_PR
 def costs_of(record: RequestRecord, pricing: Pricing = CATALOG_PRICES) -> Costs:
     """What a request costs, as its usage row will have it: nothing when no model was asked, or when the model refused
     before it said anything."""
-    return _costs(_values(record), pricing)[0]
+    return _costs(_charged_of_record(record), pricing)
 
 
-def _costs(row: Row, pricing: Pricing) -> tuple[Costs, int]:
-    """What it costs, and the tokens of its prompt."""
-    (model, received_at, fresh, short, long, read, output, searches, tier, geo, speed, stop_reason) = _charged(row)
-    if fresh is None or model is None:
-        return NOTHING, 0
-    prompt = saturated(fresh) + saturated(short) + saturated(long) + saturated(read)
-    if stop_reason == "refusal" and not output:
-        return NOTHING, prompt
-    costs = pricing.costs(
+def _costs(charged: Row, pricing: Pricing) -> Costs:
+    (model, received_at, fresh, short, long, read, output, searches, tier, geo, speed, stop_reason) = charged
+    if fresh is None or model is None or (stop_reason == "refusal" and not output):
+        return NOTHING
+    return pricing.costs(
         model,
         received_at,
         input_tokens=fresh,
@@ -102,14 +96,14 @@ def _costs(row: Row, pricing: Pricing) -> tuple[Costs, int]:
         inference_geo=geo,
         speed=speed,
     )
-    return costs, prompt
 
 
 def _priced(row: Row, pricing: Pricing) -> Row:
     if row[_INPUT] is None:
         return _FREE
-    costs, prompt = _costs(row, pricing)
-    return (sum(costs), context_window(prompt), *costs)
+    charged = _charged_of_row(row)
+    costs = _costs(charged, pricing)
+    return (sum(costs), context_window(sum(charged[_PROMPT])), *costs)
 
 
 def usage_row(row: Row) -> Row | None:
