@@ -77,9 +77,9 @@ def test_10_every_method_of_every_path_ends_properly_on_a_connection_that_goes_o
         connection.close()
 
 
-def test_13_no_route_takes_an_id_of_an_object_yet(server: RunningServer) -> None:
-    """The first such route brings the test that an id of another workspace answers as a random one does."""
-    for path in ("/v1/files/file_x", "/v1/messages/batches/msgbatch_x", "/v1/skills/skill_x"):
+def test_13_no_further_route_takes_an_id_of_an_object(server: RunningServer) -> None:
+    """For files and the organization's objects it is held where they are tested; these are the next."""
+    for path in ("/v1/messages/batches/msgbatch_x", "/v1/skills/skill_x"):
         answer = exchange(server, head(server, method=b"GET", path=path.encode()))
         assert (answer.status, answer.error()["message"]) == (404, "Not found")
 

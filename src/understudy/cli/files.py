@@ -133,16 +133,16 @@ def download(config: Path | None, data_dir: Path | None, workspace: str | None, 
 
     async def fetch(service: FileService, owner: Owner) -> tuple[File, Path | None]:
         file = await service.usable(owner.workspace_id, file_id)
-        pieces = await service.content(file)
         if to == Path("-"):
-            async for piece in pieces:
+            async for piece in await service.content(file):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return file, None
         target = to or Path(file.filename)
+        # Before anything is read: what the storage's threads have begun must be over when the command ends.
         with target.open("xb") as sink:
             try:
-                async for piece in pieces:
+                async for piece in await service.content(file):
                     sink.write(piece)
             except BaseException:
                 target.unlink(missing_ok=True)
