@@ -8,7 +8,8 @@ _SERVER = """
 import sys
 import understudy.cli
 import understudy.cli.serve, understudy.cli.worker
-print(sorted({"rich", "alembic", "aiohttp", "redis", "asyncpg", "obstore", "jwt", "pypdfium2"} & set(sys.modules)))
+names = {"rich", "alembic", "aiohttp", "redis", "asyncpg", "obstore", "jwt", "pypdfium2"}
+print(sorted((names | {"sqlalchemy.dialects.postgresql"}) & set(sys.modules)))
 import rich.console
 """
 

@@ -17,10 +17,10 @@ from generated import in_process
 from installations import installation
 from limits.limiters import MODEL, Bench, Clock, OpenBuckets, caller, headers_of
 from services import RedisServer
+from understudy.http.limiting import LimitedPart
 from understudy.limits.away import SharedBuckets
 from understudy.limits.buckets import Buckets
 from understudy.limits.groups import LimiterType
-from understudy.limits.limiter import Kind
 from understudy.limits.memory import MemoryBuckets
 from understudy.limits.overrides import set_workspace_limits
 from understudy.limits.refusals import LimitExceededError
@@ -311,7 +311,7 @@ async def test_abuse_30_the_default_workspace_takes_no_limits(tmp_path: Path) ->
                 )
 
 
-PARTS: list[tuple[Kind, int]] = [
+PARTS: list[tuple[LimitedPart, int]] = [
     ("messages", 50),
     ("token_count", 100),
     ("batch", 50),
@@ -323,7 +323,7 @@ PARTS: list[tuple[Kind, int]] = [
 
 
 @pytest.mark.parametrize(("part", "limit"), PARTS)
-async def test_abuse_31_each_part_of_the_api_has_a_limit_of_its_own(part: Kind, limit: int) -> None:
+async def test_abuse_31_each_part_of_the_api_has_a_limit_of_its_own(part: LimitedPart, limit: int) -> None:
     bench = Bench()
     model = MODEL if part in {"messages", "token_count"} else None
     for _ in range(limit):

@@ -139,7 +139,7 @@ def download(config: Path | None, data_dir: Path | None, workspace: str | None, 
             sys.stdout.buffer.flush()
             return file, None
         target = to or Path(file.filename)
-        # Before anything is read: what the storage's threads have begun must be over when the command ends.
+        # Before anything is read.
         with target.open("xb") as sink:
             try:
                 async for piece in await service.content(file):

@@ -197,7 +197,6 @@ class LimitsAdmin:
                 self._cursors,
                 order=Order(request_log.c.received_at, request_log.c.request_id),
                 bound=bound_by("limit decisions", principal.organization_id, params),
-                place_of=lambda row: (row.received_at, row.request_id),
                 render=_decision,
             )
 

@@ -96,7 +96,6 @@ class SpendLimits:
                 self._cursors,
                 order=Order(of.created_at, of.id),
                 bound=["spend_limits", organization_id, sorted(scopes), workspace_id],
-                place_of=lambda row: (row.created_at, row.id),
                 render=limit_object,
             )
             if "usage_tier" in scopes and workspace_id is None and not params.get("page"):
@@ -176,7 +175,6 @@ class SpendLimits:
                 self._cursors,
                 order=Order(users.c.added_at, users.c.id),
                 bound=["spend_limits/effective", organization_id, sorted(wanted or []), sorted(periods or [])],
-                place_of=lambda row: (row.added_at, row.id),
                 render=effective.summary,
             )
         await exchange.respond_json(answer)
@@ -206,7 +204,6 @@ class SpendLimits:
                 self._cursors,
                 order=Order(of.created_at, of.id),
                 bound=["increase_requests", organization_id, sorted(statuses or []), sorted(actors or [])],
-                place_of=lambda row: (row.created_at, row.id),
                 render=lambda row: row,
             )
             answer["data"] = await self._requests(connection, organization_id, answer["data"])

@@ -134,7 +134,6 @@ class UsageAdmin:
                 self._cursors,
                 order=Order(request_log.c.received_at, request_log.c.request_id),
                 bound=bound_by("requests", organization_id, params),
-                place_of=lambda row: (row.received_at, row.request_id),
                 render=shown,
             )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.files.config import FilesConfig
@@ -16,6 +15,7 @@ from understudy.files.errors import quota_exceeded
 from understudy.files.file import Owner
 from understudy.files.tables import file_storage
 from understudy.storage.database import Database
+from understudy.storage.insert import insert_ignoring
 
 _bytes: Final = file_storage.c.bytes
 
@@ -65,9 +65,8 @@ class Quota:
             if (await connection.execute(statement)).rowcount:
                 continue
             # There is no row yet, or no room.
-            row: dict[str, Any] = {"owner_id": name, "bytes": 0}
-            insert = sqlite.insert if self._db.dialect == "sqlite" else postgresql.insert
-            await connection.execute(insert(file_storage).values(row).on_conflict_do_nothing())
+            row = insert_ignoring(self._db, file_storage, ["owner_id"]).values(owner_id=name, bytes=0)
+            await connection.execute(row)
             if not (await connection.execute(statement)).rowcount:
                 raise quota_exceeded(most or 0, of)
 

@@ -8,6 +8,7 @@ from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 
 LimitedPart: TypeAlias = Literal["messages", "token_count", "batch", "files", "skills", "models", "admin"]
+ServiceTier: TypeAlias = Literal["standard", "priority"]
 
 
 class Admission(Protocol):
@@ -19,7 +20,7 @@ class Admission(Protocol):
         ...
 
     @property
-    def service_tier(self) -> Literal["standard", "priority"]: ...
+    def service_tier(self) -> ServiceTier: ...
 
     @property
     def exceeded(self) -> str | None:
@@ -58,7 +59,7 @@ class Limits(Protocol):
 
 class _Free:
     headers: list[tuple[bytes, bytes]] = []  # noqa: RUF012
-    service_tier: Literal["standard", "priority"] = "standard"
+    service_tier: ServiceTier = "standard"
     exceeded: str | None = None
 
     async def produced(self, output_tokens: int) -> None: ...

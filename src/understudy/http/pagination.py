@@ -28,6 +28,17 @@ class PageParams(TypedDict):
     limit: NotRequired[Annotated[int, Field(ge=1, le=MAX_LIMIT)]]
 
 
+def refuse_both_cursors(params: PageParams) -> None:
+    """400 when both cursors are given [text: guess]."""
+    if "after_id" in params and "before_id" in params:
+        raise InvalidRequestError("Only one of `before_id` and `after_id` may be provided")
+
+
+def unknown_cursor(parameter: str) -> InvalidRequestError:
+    """400 for a cursor that names no place in the list [text: guess; it is documented of the Compliance API]."""
+    return InvalidRequestError(f"Invalid pagination cursor for '{parameter}'")
+
+
 def sync_page(
     items: Sequence[_T],
     params: PageParams,
@@ -38,13 +49,11 @@ def sync_page(
 ) -> dict[str, Any]:
     """The page of `items` that `params` ask for. `keep` filters; what it drops can still be a cursor.
 
-    400 when both cursors are given or one is no item's id [both texts: guesses; the second is documented of the
-    Compliance API].
+    400 when both cursors are given or one is no item's id.
     """
     after, before = params.get("after_id"), params.get("before_id")
     limit = params.get("limit", DEFAULT_LIMIT)
-    if after is not None and before is not None:
-        raise InvalidRequestError("Only one of `before_id` and `after_id` may be provided")
+    refuse_both_cursors(params)
     if before is not None:
         kept = _kept(items[: _place(items, id_of, before, "before_id")], keep)
         page, more = kept[-limit:], len(kept) > limit
@@ -67,4 +76,4 @@ def _place(items: Sequence[_T], id_of: Callable[[_T], str], wanted: str, paramet
     for place, item in enumerate(items):
         if id_of(item) == wanted:
             return place
-    raise InvalidRequestError(f"Invalid pagination cursor for '{parameter}'")
+    raise unknown_cursor(parameter)

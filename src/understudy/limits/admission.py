@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Literal, TypeAlias
 
+from understudy.http.limiting import ServiceTier
 from understudy.http.record import RequestRecord
 from understudy.limits.bucket import Bucket
 from understudy.limits.buckets import Buckets, BucketsAwayError, Charge
 from understudy.limits.headers import Headers, limit_headers, priority_headers
 from understudy.limits.plans import Plan
-
-ServiceTier: TypeAlias = Literal["standard", "priority"]
-
-MOST_TOKENS: Final = (1 << 31) - 1
-
-# Settlements of requests that were cancelled meanwhile; a task that nobody holds may be collected.
-_settling: set[asyncio.Task[None]] = set()
-
-
-def saturated(tokens: int) -> int:
-    """Tokens as they may be charged: what an upstream reports is neither negative nor more than any request has."""
-    return tokens if 0 <= tokens <= MOST_TOKENS else max(0, min(tokens, MOST_TOKENS))
+from understudy.limits.unhindered import unhindered
+from understudy.usage.prices import MOST_TOKENS, saturated
 
 
 def amounts(requests: int, uncached: int, cache_read: int, output: int) -> tuple[int, ...]:
@@ -200,7 +189,7 @@ class Admission:
         if not self._store.produce_interval:
             await self._bring_all(used, priority)
             return
-        await _unhindered(self._bring_all(used, priority))
+        await unhindered(self._bring_all(used, priority))
 
     async def _bring_all(self, used: tuple[int, ...], priority: tuple[int, int]) -> None:
         await self._bring_to(used)
@@ -231,11 +220,3 @@ class Admission:
             now = self._clock()
             for place, level in zip(places, levels, strict=True):
                 self._levels[place], self._times[place] = level, now
-
-
-async def _unhindered(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`; it goes on when the one who waits is cancelled."""
-    task = asyncio.get_running_loop().create_task(work)
-    _settling.add(task)
-    task.add_done_callback(_settling.discard)
-    await asyncio.shield(task)

@@ -69,7 +69,7 @@ class SharedBuckets:
         decision = await local.take(
             [(share, cost, need) for share, (_, cost, need) in zip(shares, wants, strict=True)], force=force
         )
-        return decision._replace(levels=self._whole(shared, shares, decision.levels))
+        return decision._replace(levels=_whole(shared, decision.levels))
 
     async def settle(self, charges: Sequence[Charge], *, late: bool = False) -> tuple[int, ...]:
         if await self._reachable():
@@ -81,7 +81,7 @@ class SharedBuckets:
         shared = [of for of, _ in charges]
         shares = [self._share(of) for of in shared]
         levels = await local.settle([(share, cost) for share, (_, cost) in zip(shares, charges, strict=True)])
-        return self._whole(shared, shares, levels)
+        return _whole(shared, levels)
 
     async def peek(self, buckets: Sequence[Bucket]) -> tuple[int, ...]:
         if await self._reachable():
@@ -90,7 +90,7 @@ class SharedBuckets:
             except BucketsAwayError as error:
                 self._lost(error)
         shares = [self._share(of) for of in buckets]
-        return self._whole(buckets, shares, await self._stand_in().peek(shares))
+        return _whole(buckets, await self._stand_in().peek(shares))
 
     async def _reachable(self) -> bool:
         if self._away_until is None:
@@ -157,10 +157,6 @@ class SharedBuckets:
             return share
         return share._replace(unit=share.unit // self._replicas)
 
-    def _whole(self, shared: Sequence[Bucket], shares: Sequence[Bucket], levels: Sequence[int]) -> tuple[int, ...]:
-        # What one share has left is shown as if all had as much.
-        return tuple(min(level, of.full) for of, _, level in zip(shared, shares, levels, strict=True))
-
     def _initial(self, share: Bucket) -> int:
         known = self._known.get(share.key)
         if known is None:
@@ -170,6 +166,11 @@ class SharedBuckets:
 
 
 _PROBE: Final = Bucket("{probe}:probe", 1, 60, 1, 60_000, 60_000, -60_000)
+
+
+def _whole(shared: Sequence[Bucket], levels: Sequence[int]) -> tuple[int, ...]:
+    # What one share has left is shown as if all had as much.
+    return tuple(min(level, of.full) for of, level in zip(shared, levels, strict=True))
 
 
 def _organization(entry: tuple[Bucket, int]) -> str:

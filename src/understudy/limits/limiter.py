@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
+from understudy.http.limiting import LimitedPart
 from understudy.http.principal import Principal
-from understudy.limits.admission import Admission, Priority, amounts, saturated
+from understudy.limits.admission import Admission, Priority, amounts
 from understudy.limits.bucket import Bucket, bucket
 from understudy.limits.buckets import NOTHING, Buckets, BucketsAwayError, Decision, Want
 from understudy.limits.config import LimitsConfig
@@ -19,9 +20,8 @@ from understudy.limits.ramp import Ramp
 from understudy.limits.refusals import LimitExceededError, limit_exceeded, ramp_refusal, refusal
 from understudy.limits.snapshot import Snapshot
 from understudy.limits.tiers import Limits, Tier, tier_table
+from understudy.usage.prices import saturated
 from understudy.wire.errors import OverloadedError
-
-Kind: TypeAlias = Literal["messages", "token_count", "batch", "files", "skills", "models", "admin"]
 
 # Callers and models whose plans are kept.
 _MOST_PLANS: Final = 20_000
@@ -73,7 +73,7 @@ class Limiter:
         # Plans whose buckets of requests had none left, by their identity, which holds as long as they stand here.
         self._shut: dict[int, _Shut] = {}
 
-    def check(self, caller: Principal, kind: Kind = "messages", *, model: str | None = None) -> None:
+    def check(self, caller: Principal, kind: LimitedPart = "messages", *, model: str | None = None) -> None:
         """Refuse at once what `begin` would refuse for want of requests, as far as this server knows from an earlier
         refusal. Costs next to nothing, so that what is refused anyway need not be parsed and counted first.
 
@@ -88,7 +88,7 @@ class Limiter:
         """The tier that an organization is on."""
         return self.table.tier(self._snapshots.snapshot.tiers.get(organization_id, self.config.tier))
 
-    def limits(self, organization_id: str, kind: Kind, model: str | None = None) -> Limits:
+    def limits(self, organization_id: str, kind: LimitedPart, model: str | None = None) -> Limits:
         """What an organization may do, such as `enqueued_batch_requests` of kind batch; a limiter that is not there
         has no limit."""
         return organization_limits(
@@ -98,7 +98,7 @@ class Limiter:
     async def begin(
         self,
         caller: Principal,
-        kind: Kind = "messages",
+        kind: LimitedPart = "messages",
         *,
         model: str | None = None,
         input_tokens: int = 0,
@@ -150,7 +150,7 @@ class Limiter:
             self.store, plan, cost, decision.levels, exceeded=exceeded, priority=priority, clock=self._clock
         )
 
-    def _plan(self, caller: Principal, kind: Kind, model: str | None, *, fast: bool) -> Plan:
+    def _plan(self, caller: Principal, kind: LimitedPart, model: str | None, *, fast: bool) -> Plan:
         snapshot = self._snapshots.snapshot
         if snapshot is not self._planned_with or len(self._plans) > _MOST_PLANS:
             self._plans.clear()
@@ -163,7 +163,7 @@ class Limiter:
             plan = self._plans[key] = make_plan(self.config, self.table, snapshot, caller, group, fast=fast)
         return plan
 
-    def _group(self, kind: Kind, model: str | None) -> Group:
+    def _group(self, kind: LimitedPart, model: str | None) -> Group:
         return self.groups.of_model(model or "") if kind == "messages" else self.groups.of_type(kind)
 
     def _check_shut(self, caller: Principal, plan: Plan, model: str | None) -> None:

@@ -7,11 +7,10 @@ overshot by at most what the requests cost that are in flight when it is reached
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
@@ -29,6 +28,7 @@ from understudy.limits.spend_counters import (
 )
 from understudy.limits.spend_refusals import Bound, spend_refusal
 from understudy.limits.tiers import TierTable
+from understudy.limits.unhindered import unhindered
 from understudy.usage.money import nano
 from understudy.usage.prices import CATALOG_PRICES, Pricing
 from understudy.usage.rows import costs_of
@@ -36,10 +36,6 @@ from understudy.usage.sums import Month, month_of
 from understudy.wire.errors import OverloadedError
 
 _MOST_PLANS: Final = 20_000
-
-_settling: set[asyncio.Task[None]] = set()
-
-_log = logging.getLogger(__name__)
 
 Seed = Callable[[Principal, Month], Awaitable[Mapping[str, int]]]
 """What the database says of a caller's counters. Raises SpendAwayError when it cannot say."""
@@ -96,7 +92,7 @@ class Hold:
         if self._counters.is_local:
             await self._counters.settle(self._held, max(0, cost))
         else:
-            await _unhindered(self._settle(self._held, max(0, cost)))
+            await unhindered(self._settle(self._held, max(0, cost)))
 
     async def abort(self) -> None:
         """The request has ended and cost nothing."""
@@ -220,14 +216,13 @@ class Spend:
     def _make_plan(self, caller: Principal, month: Month, bounds: SpendBounds, snapshot: Snapshot) -> SpendPlan:
         of = caller.organization_id
         keys, checks = caller_keys(caller, month), list[Check]()
-        places = {key: place for place, key in enumerate(keys)}
         if of in bounds.credit:
-            checks.append(Check("credit", places[total_key(of)], bounds.credit[of]))
+            checks.append(Check("credit", _TOTAL, bounds.credit[of]))
         cap = self._table.tier(snapshot.tiers.get(of, self._tier)).monthly_spend_cap
         if cap is not None:
-            checks.append(Check("tier", places[month_key(of, month.name, "organization")], nano(cap)))
-        for scope, id_, place in _scopes(caller, month, places):
-            amount = bounds.limits.get((scope, id_))
+            checks.append(Check("tier", _ORGANIZATION, nano(cap)))
+        for place, (scope, id_) in enumerate(_scopes(caller), _ORGANIZATION):
+            amount = bounds.limits.get((scope, id_ or of))
             if amount is not None:
                 checks.append(Check(scope, place, amount))
         lowest: list[int | None] = [None] * len(keys)
@@ -238,35 +233,23 @@ class Spend:
         return SpendPlan(keys, tuple(lowest), tuple(checks), mode)
 
 
+# Places of the counters of a request.
+_TOTAL: Final = 0
+_ORGANIZATION: Final = 1
+
+
 def caller_keys(caller: Principal, month: Month) -> tuple[str, ...]:
     """The counters of a caller's requests in a month."""
     of = caller.organization_id
-    keys = [total_key(of), month_key(of, month.name, "organization")]
-    for scope, id_ in (("workspace", caller.workspace_id), ("user", caller.actor_id), ("api_key", caller.api_key_id)):
-        if id_ is not None:
-            keys.append(month_key(of, month.name, scope, id_))
-    return tuple(keys)
+    return (total_key(of), *(month_key(of, month.name, scope, id_) for scope, id_ in _scopes(caller)))
 
 
-def _scopes(caller: Principal, month: Month, places: Mapping[str, int]) -> list[tuple[Bound, str, int]]:
-    of = caller.organization_id
-    found: list[tuple[Bound, str, int]] = [
-        ("organization", of, places[month_key(of, month.name, "organization")]),
-    ]
+def _scopes(caller: Principal) -> list[tuple[Bound, str]]:
+    """What is counted by the month, and its id, which the organization itself has none of."""
     scopes: tuple[tuple[Bound, str | None], ...] = (
+        ("organization", ""),
         ("workspace", caller.workspace_id),
         ("user", caller.actor_id),
         ("api_key", caller.api_key_id),
     )
-    for scope, id_ in scopes:
-        if id_ is not None:
-            found.append((scope, id_, places[month_key(of, month.name, scope, id_)]))
-    return found
-
-
-async def _unhindered(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`; it goes on when the one who waits is cancelled."""
-    task = asyncio.get_running_loop().create_task(work)
-    _settling.add(task)
-    task.add_done_callback(_settling.discard)
-    await asyncio.shield(task)
+    return [(scope, id_) for scope, id_ in scopes if id_ is not None]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Literal
 
-from understudy.http.limiting import Admission, LimitedPart, Limits
+from understudy.http.limiting import Admission, LimitedPart, Limits, ServiceTier
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 from understudy.limits.spend import Hold, Spend
@@ -27,7 +26,7 @@ class SpendingAdmission:
         return self._admission.headers
 
     @property
-    def service_tier(self) -> Literal["standard", "priority"]:
+    def service_tier(self) -> ServiceTier:
         return self._admission.service_tier
 
     @property

@@ -162,7 +162,7 @@ class Pricing:
 
 def saturated(count: int) -> int:
     """A count as it may be charged: never negative, and never more than any request has."""
-    return 0 if count < 0 else min(count, MOST_TOKENS)
+    return count if 0 <= count <= MOST_TOKENS else max(0, min(count, MOST_TOKENS))
 
 
 def _femto(of: Rates, factor: Decimal) -> tuple[int, int, int, int, int]:

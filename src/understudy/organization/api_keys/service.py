@@ -41,7 +41,6 @@ class ApiKeys:
                 params,
                 order=Order(api_keys.c.created_at, api_keys.c.id),
                 within=_visible(principal),
-                id_of=lambda row: row.id,
                 render=lambda row: api_key(row, now, version, default),
             )
 

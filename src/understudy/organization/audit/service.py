@@ -45,7 +45,6 @@ class AuditLog:
                 # Times and numbers rise together: changes take turns.
                 order=Order(audit_log.c.number, audit_log.c.id),
                 within=audit_log.c.organization_id == principal.organization_id,
-                id_of=lambda row: row.id,
                 render=_entry,
             )
 

@@ -57,7 +57,6 @@ class Issuers:
                 self._cursors,
                 order=Order(federation_issuers.c.created_at, federation_issuers.c.id),
                 bound=("federation_issuers", principal.organization_id, with_archived),
-                place_of=lambda row: (row.created_at, row.id),
                 render=self._show,
             )
 

@@ -34,7 +34,6 @@ class RuleWorkspaces:
                 self._cursors,
                 order=Order(enabled.c.created_at, enabled.c.workspace_id, newest_first=False),
                 bound=("federation_rule_workspaces", principal.organization_id, rule_id),
-                place_of=lambda row: (row.created_at, row.workspace_id),
                 render=lambda row: rule_workspace(row, row.workspace_name),
             )
 

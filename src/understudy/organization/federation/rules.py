@@ -56,7 +56,6 @@ class Rules:
                 self._cursors,
                 order=Order(federation_rules.c.created_at, federation_rules.c.id),
                 bound=("federation_rules", principal.organization_id, with_archived, issuer_id),
-                place_of=lambda row: (row.created_at, row.id),
                 render=lambda row: {"row": row},
             )
             rows = [shown["row"] for shown in page["data"]]

@@ -58,7 +58,6 @@ class Invites:
                 params,
                 order=Order(invites.c.invited_at, invites.c.id),
                 within=invites.c.organization_id == principal.organization_id,
-                id_of=lambda row: row.id,
                 render=lambda row: invite(row, now),
             )
 

@@ -37,7 +37,6 @@ class Members:
                 params,
                 order=Order(workspace_members.c.created_at, workspace_members.c.user_id),
                 within=workspace_members.c.workspace_id == workspace_id,
-                id_of=lambda row: row.user_id,
                 render=member,
             )
 

@@ -44,7 +44,6 @@ class Users:
                 params,
                 order=Order(users.c.added_at, users.c.id),
                 within=users.c.organization_id == principal.organization_id,
-                id_of=lambda row: row.id,
                 render=user,
             )
 

@@ -34,7 +34,6 @@ class Groups:
                 self._cursors,
                 order=Order(rbac_groups.c.created_at, rbac_groups.c.id),
                 bound=("rbac_groups", principal.organization_id),
-                place_of=lambda row: (row.created_at, row.id),
                 render=lambda row: group(row, version),
             )
 
@@ -99,7 +98,6 @@ class Groups:
                 self._cursors,
                 order=Order(rbac_group_members.c.created_at, rbac_group_members.c.user_id, newest_first=False),
                 bound=("rbac_group_members", principal.organization_id, group_id),
-                place_of=lambda row: (row.created_at, row.user_id),
                 render=lambda row: group_member(row, version),
             )
 

@@ -43,7 +43,6 @@ class Memberships:
                 self._cursors,
                 order=Order(members.c.created_at, members.c.service_account_id),
                 bound=("workspace_service_accounts", principal.organization_id, workspace_id),
-                place_of=lambda row: (row.created_at, row.service_account_id),
                 render=membership,
             )
 
@@ -62,7 +61,6 @@ class Memberships:
                 self._cursors,
                 order=Order(members.c.created_at, members.c.workspace_id),
                 bound=("service_account_workspaces", principal.organization_id, service_account_id),
-                place_of=lambda row: (row.created_at, row.workspace_id),
                 render=membership,
             )
             default = await default_workspace(connection, principal.organization_id)

@@ -43,7 +43,6 @@ class ServiceAccounts:
                 self._cursors,
                 order=Order(service_accounts.c.created_at, service_accounts.c.id),
                 bound=("service_accounts", principal.organization_id, archived),
-                place_of=lambda row: (row.created_at, row.id),
                 render=service_account,
             )
 

@@ -54,7 +54,6 @@ class Workspaces:
                 params,
                 order=Order(workspaces.c.created_at, workspaces.c.id),
                 within=within,
-                id_of=lambda row: row.id,
                 render=workspace,
             )
 
