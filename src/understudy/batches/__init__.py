@@ -1,0 +1,1 @@
+"""Message Batches: many requests answered in the background, by any engine."""

@@ -1,0 +1,1 @@
+"""Containers in which code runs that a model has written."""

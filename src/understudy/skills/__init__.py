@@ -1,0 +1,1 @@
+"""The Skills API, and the skills that messages name."""

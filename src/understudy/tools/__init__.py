@@ -1,0 +1,1 @@
+"""Server tools: what is run here when a model asks for it."""
