@@ -256,7 +256,7 @@ async def test_who_waits_too_long_for_a_process_is_told_to_come_back(readers: Re
 async def test_a_process_makes_room_for_a_fresh_one_after_many_documents(
     readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("understudy.documents.reader._MOST_DOCUMENTS", 2)
+    monkeypatch.setattr("understudy.documents.worker_pool._MOST_DOCUMENTS", 2)
     reader = readers(processes=1)
     seen: set[int] = set()
     for number in range(5):

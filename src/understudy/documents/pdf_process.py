@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Final
 
 from understudy.documents.pdf_worker import PAGE, REPLY, REQUEST
+from understudy.documents.worker_pool import end_process, kill_process
 
 MOST_CHARACTERS: Final = 8 * 1024 * 1024
 """Characters of text that are taken of one document; later pages are then without. It is ten times the longest
@@ -71,7 +71,7 @@ class PdfProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=Path(sys.executable).anchor,
-            env=_environment(),
+            env=worker_environment(),
             # A key pressed at the terminal is for the server, which ends its processes by itself.
             start_new_session=True,
         )
@@ -125,28 +125,17 @@ class PdfProcess:
         return pages
 
     async def end(self) -> None:
-        """Let it go: it ends when nobody can send it any more. For a process that is not at work."""
-        source = self._process.stdin
-        if source is not None:
-            source.close()
-        try:
-            async with asyncio.timeout(1):
-                await self._process.wait()
-        except TimeoutError:
-            await self.kill()
+        await end_process(self._process)
 
     async def kill(self) -> None:
-        """End it at once, whatever it is doing."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        await self._process.wait()
+        await kill_process(self._process)
 
 
 def _refusal(kind: bytes) -> PdfError:
     return PdfPasswordProtectedError() if kind == b"E" else PdfInvalidError()
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
     """Where it finds what this process finds, and nothing else: no keys, no settings."""
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUTF8": "1"}

@@ -5,7 +5,6 @@ The library is the optional extra `documents`. Without it `available` is False a
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from importlib.util import find_spec
@@ -20,8 +19,8 @@ from understudy.documents.pdf_process import (
     PdfTooCostlyError,
 )
 from understudy.documents.remembered import Remembered
+from understudy.documents.worker_pool import TooCostlyError, WorkerPool
 from understudy.tokens.pace import Pace
-from understudy.wire.errors import OverloadedError
 
 __all__ = ["PdfError", "PdfInvalidError", "PdfPasswordProtectedError", "PdfReader", "PdfText", "PdfTooCostlyError"]
 
@@ -35,8 +34,6 @@ MOST_DRAWN_CHARACTERS: Final = 32 * 1024 * 1024
 """Characters of a document's pictures as base64: what a whole request of the API may have. Pages behind the first for
 which there is no room are not drawn."""
 
-# A process that read this many makes room for a fresh one.
-_MOST_DOCUMENTS: Final = 200
 # Bytes hashed between two looks at the clock.
 _PIECE: Final = 256 * 1024
 # What a remembered answer costs beside its text.
@@ -67,18 +64,17 @@ class PdfReader:
         drawing_timeout: float | None = None,
         remembered_pictures: int = 64 * 1024 * 1024,
     ) -> None:
-        self._slots = asyncio.Semaphore(processes)
+        self._pool: WorkerPool[PdfProcess] = WorkerPool(
+            lambda: PdfProcess.start(memory),
+            processes=processes,
+            idle=idle,
+            queue_timeout=queue_timeout,
+            harmless=(PdfInvalidError, PdfPasswordProtectedError),
+        )
         self._timeout = timeout
-        self._memory = memory
-        self._idle_for = idle
-        self._queue_timeout = queue_timeout
         self._drawing_timeout = 3 * timeout if drawing_timeout is None else drawing_timeout
         self._texts: Remembered[PdfText | _Refusal] = Remembered(remembered)
         self._pictures: Remembered[tuple[str, ...] | _Refusal] = Remembered(remembered_pictures)
-        self._idle: list[tuple[PdfProcess, asyncio.TimerHandle]] = []
-        self._busy: set[PdfProcess] = set()
-        self._ending: set[asyncio.Task[None]] = set()
-        self._closed = False
         self.available = find_spec("pypdfium2") is not None
         """Whether there is a library to read with."""
 
@@ -119,84 +115,20 @@ class PdfReader:
 
     async def close(self) -> None:
         """End all processes, those at work too."""
-        self._closed = True
-        idle, self._idle = self._idle, []
-        for process, timer in idle:
-            timer.cancel()
-            self._end(process, kill=False)
-        for process in list(self._busy):
-            self._end(process, kill=True)
-        if self._ending:
-            await asyncio.wait(self._ending)
+        await self._pool.close()
 
     def pids(self) -> list[int]:
         """Of the processes there are."""
-        return [process.pid for process, _ in self._idle] + [process.pid for process in self._busy]
-
-    # Processes
+        return self._pool.pids()
 
     async def _found(self, work: Callable[[PdfProcess], Awaitable[_Work]], seconds: float) -> _Work | _Refusal:
         """What a process finds, or how it refuses the document."""
         try:
-            async with asyncio.timeout(self._queue_timeout):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise OverloadedError from None
-        try:
-            return await self._found_now(work, seconds)
+            return await self._pool.run(work, seconds)
         except (PdfInvalidError, PdfPasswordProtectedError) as error:
             return type(error)
-        finally:
-            self._slots.release()
-
-    async def _found_now(self, work: Callable[[PdfProcess], Awaitable[_Work]], seconds: float) -> _Work:
-        process: PdfProcess | None = None
-        sound = False
-        try:
-            async with asyncio.timeout(seconds):
-                process = await self._take()
-                found = await work(process)
-            sound = True
-            return found
-        except (PdfInvalidError, PdfPasswordProtectedError):
-            sound = True
-            raise
-        except (TimeoutError, OSError, EOFError, ValueError) as error:
-            if process is None and isinstance(error, OSError) and not isinstance(error, TimeoutError):
-                # No process could be started: the machine's trouble, not the document's.
-                raise OverloadedError from error
+        except TooCostlyError as error:
             raise PdfTooCostlyError from error
-        finally:
-            if process is not None:
-                self._busy.discard(process)
-                if sound and not self._closed and process.documents < _MOST_DOCUMENTS:
-                    timer = asyncio.get_running_loop().call_later(self._idle_for, self._end_idle, process)
-                    self._idle.append((process, timer))
-                else:
-                    self._end(process, kill=not sound)
-
-    async def _take(self) -> PdfProcess:
-        if self._closed:
-            raise OverloadedError
-        while self._idle:
-            # The last one used, so that the others may end.
-            process, timer = self._idle.pop()
-            timer.cancel()
-            if not process.ended:
-                self._busy.add(process)
-                return process
-        process = await PdfProcess.start(self._memory)
-        self._busy.add(process)
-        return process
-
-    def _end_idle(self, process: PdfProcess) -> None:
-        self._idle = [entry for entry in self._idle if entry[0] is not process]
-        self._end(process, kill=False)
-
-    def _end(self, process: PdfProcess, *, kill: bool) -> None:
-        task = asyncio.get_running_loop().create_task(process.kill() if kill else process.end())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
 
 
 async def _hash(data: bytes, tenant: str) -> bytes:

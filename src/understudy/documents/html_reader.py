@@ -1,0 +1,124 @@
+"""The title and the readable text of HTML pages, by processes of their own that are started when there is work.
+
+The library is the optional extra `web`. Without it `available` is False and nothing is ever started.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from understudy.documents.html_worker import REPLY, REQUEST
+from understudy.documents.pdf_process import worker_environment
+from understudy.documents.worker_pool import TooCostlyError, WorkerPool, end_process, kill_process
+
+_PROGRAM: Final = Path(__file__).with_name("html_worker.py")
+_PIECE: Final = 256 * 1024
+
+
+class HtmlError(Exception):
+    """A page that cannot be read, or not in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class HtmlPage:
+    """`text` is Markdown. `date` is when the page was written, as YYYY-MM-DD, where it tells."""
+
+    title: str
+    text: str
+    date: str | None = None
+
+
+class HtmlReader:
+    """Reads pages, at most `processes` at once. `timeout`: seconds for one; `memory`: bytes a process may have."""
+
+    def __init__(
+        self,
+        *,
+        processes: int = 2,
+        timeout: float = 20.0,
+        memory: int = 768 * 1024 * 1024,
+        idle: float = 60.0,
+        queue_timeout: float = 30.0,
+    ) -> None:
+        self._timeout = timeout
+        self._pool: WorkerPool[_HtmlProcess] = WorkerPool(
+            lambda: _HtmlProcess.start(memory), processes=processes, idle=idle, queue_timeout=queue_timeout
+        )
+        self.available = find_spec("trafilatura") is not None
+        """Whether there is a library to read with."""
+
+    async def read(self, data: bytes) -> HtmlPage:
+        """The page in these bytes. Raises HtmlError, and OverloadedError when too many others are being read."""
+        try:
+            answer = await self._pool.run(lambda process: process.read(data, self._timeout), self._timeout)
+        except TooCostlyError as error:
+            raise HtmlError("the page took too much time or memory") from error
+        if not answer:
+            raise HtmlError("the page cannot be read")
+        found = orjson.loads(answer)
+        return HtmlPage(found["title"], found["text"], found["date"])
+
+    async def close(self) -> None:
+        """End all processes, those at work too."""
+        await self._pool.close()
+
+
+class _HtmlProcess:
+    """Reads one page at a time. After any exception it must be killed."""
+
+    __slots__ = ("_process", "documents")
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.documents = 0
+
+    @classmethod
+    async def start(cls, memory: int) -> _HtmlProcess:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            str(_PROGRAM),
+            str(memory),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=Path(sys.executable).anchor,
+            env=worker_environment(),
+            start_new_session=True,
+        )
+        return cls(process)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None
+
+    async def read(self, data: bytes, seconds: float) -> bytes:
+        source, out = self._process.stdin, self._process.stdout
+        assert source is not None
+        assert out is not None
+        self.documents += 1
+        source.write(REQUEST.pack(ceil(seconds), len(data)))
+        view = memoryview(data)
+        for start in range(0, len(data), _PIECE):
+            source.write(view[start : start + _PIECE])
+            await source.drain()
+        (size,) = REPLY.unpack(await out.readexactly(REPLY.size))
+        return await out.readexactly(size)
+
+    async def end(self) -> None:
+        await end_process(self._process)
+
+    async def kill(self) -> None:
+        await kill_process(self._process)
