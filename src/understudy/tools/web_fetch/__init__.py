@@ -1,0 +1,1 @@
+"""Web fetch: pages and PDFs whose URLs stand in the conversation."""
