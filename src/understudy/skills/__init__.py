@@ -1,1 +1,1 @@
-"""The Skills API, and the skills that messages name."""
+"""The Skills API: folders of instructions and scripts, kept in versions, and mounted where code is run."""

@@ -1,0 +1,83 @@
+"""Archives of versions as blobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from typing import IO, Final, NamedTuple, TypeVar
+
+import structlog
+
+from understudy.skills.archives import PIECE
+from understudy.skills.errors import SkillStorageUnavailableError
+from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError, BlobsFullError
+from understudy.wire.errors import ApiError
+
+_T = TypeVar("_T")
+
+_log: Final = structlog.stdlib.get_logger("understudy.skills")
+
+
+class Stored(NamedTuple):
+    """`size` in bytes, `sha256` in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+class Archives:
+    """Errors are the API's, but for BlobNotFoundError."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+
+    async def write(self, name: str, archive: IO[bytes]) -> Stored:
+        """Keep an archive from its first byte on. If it fails nothing is left."""
+        archive.seek(0)
+        try:
+            async with self.blobs.writing(name) as writer:
+                while piece := archive.read(PIECE):
+                    await writer.write(piece)
+        except BlobsError as error:
+            raise _unavailable(error) from error
+        return Stored(writer.size, writer.sha256)
+
+    async def stream(self, name: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
+        """Pieces of an archive, which is opened before it returns. Raises BlobNotFoundError too."""
+        try:
+            return await self.blobs.stream(name, start, end)
+        except BlobNotFoundError:
+            raise
+        except BlobsError as error:
+            raise _unavailable(error) from error
+
+    async def unlink(self, names: Sequence[str]) -> None:
+        try:
+            await self.blobs.delete(names)
+        except BlobsError as error:
+            # Nobody can reach them any more; the sweeper deletes them when the store is back.
+            _log.warning("blobs could not be deleted", names=list(names), reason=str(error)[:300])
+
+    def missing(self, version_id: str) -> ApiError:
+        """Somebody took a blob away."""
+        _log.error("the files of a skill are missing", version_id=version_id)
+        return SkillStorageUnavailableError(retry=False)
+
+
+def _unavailable(error: BlobsError) -> ApiError:
+    _log.error("the file storage failed", reason=str(error)[:500])
+    if isinstance(error, BlobsFullError):
+        return SkillStorageUnavailableError("The server's file storage is full.", retry=False)
+    return SkillStorageUnavailableError()
+
+
+async def to_the_end(work: Awaitable[_T]) -> _T:
+    """Await `work`, which goes on when the one who waits is cancelled, and ends before that is told."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
