@@ -1,0 +1,159 @@
+"""The processes of one container while it is awake: started, listened to, killed to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from understudy.sandbox.channel import Channel, ChannelClosedError
+from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.interface import SandboxUnavailableError
+from understudy.sandbox.launch import prepare
+from understudy.sandbox.machine import Machine
+
+_START: Final = 20.0
+_END: Final = 10.0
+
+
+async def _ended(descriptor: int) -> None:
+    """Wait for the process of a pidfd."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(descriptor, lambda: None if future.done() else future.set_result(None))
+    try:
+        await future
+    finally:
+        loop.remove_reader(descriptor)
+
+
+class ContainerProcess:
+    """`first` is the number, on this machine, of the container's first process: when it ends, all end with it."""
+
+    def __init__(self, machine: Machine, container_id: str, outer: subprocess.Popen[bytes], channel: Channel) -> None:
+        self._machine = machine
+        self._id = container_id
+        self._outer = outer
+        self._outer_watch = os.pidfd_open(outer.pid)
+        self._first_watch = -1
+        self.first = 0
+        self.channel = channel
+        self._killing: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls, machine: Machine, config: SandboxConfig, container_id: str, directory: Path, environment: Path | None
+    ) -> ContainerProcess:
+        """Raises SandboxUnavailableError with what was said about it."""
+        groups: list[Path] = []
+        if machine.cgroups is not None:
+            from understudy.sandbox.cgroups import Limits
+
+            try:
+                groups = machine.cgroups.make(container_id, Limits(config.memory, config.processes, config.cpus))
+            except OSError as error:
+                machine.cgroups.remove(container_id)
+                raise SandboxUnavailableError(f"the container's control group cannot be made: {error}") from None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        info, told = os.pipe2(os.O_CLOEXEC)
+        said = os.memfd_create("said", os.MFD_CLOEXEC)
+        inherited: list[int] = []
+        try:
+            launch = prepare(
+                machine,
+                config,
+                container_id=container_id,
+                directory=directory,
+                environment=environment,
+                groups=groups,
+                control=theirs.fileno(),
+                info=told,
+            )
+            inherited = [one for one in launch.descriptors if one not in (theirs.fileno(), told)]
+            # Not by asyncio: a container lives as long as the thread that started it, which is this one.
+            outer = subprocess.Popen(  # noqa: ASYNC220, S603
+                launch.command,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                pass_fds=launch.descriptors,
+                cwd="/",
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+            )
+        except BaseException as error:
+            ours.close()
+            os.close(info)
+            os.close(said)
+            if machine.cgroups is not None:
+                machine.cgroups.remove(container_id)
+            if isinstance(error, OSError):
+                raise SandboxUnavailableError(f"the container does not start: {error}") from None
+            raise
+        finally:
+            theirs.close()
+            for one in (told, *inherited):
+                os.close(one)
+        started = cls(machine, container_id, outer, Channel(ours))
+        try:
+            async with asyncio.timeout(_START):
+                await started.channel.ready
+            started.first = int(json.loads(os.read(info, 4096))["child-pid"])
+            started._first_watch = os.pidfd_open(started.first)
+        except BaseException as error:
+            await started.kill()
+            if isinstance(error, TimeoutError | ChannelClosedError | OSError | ValueError | KeyError):
+                words = os.pread(said, 2000, 0).decode("utf-8", "replace").strip()
+                raise SandboxUnavailableError(
+                    f"the container does not start: {words or type(error).__name__}"
+                ) from None
+            raise
+        finally:
+            os.close(info)
+            os.close(said)
+        return started
+
+    @property
+    def alive(self) -> bool:
+        return not self.channel.closed
+
+    @property
+    def outer_pid(self) -> int:
+        return self._outer.pid
+
+    async def kill(self) -> None:
+        """End every process of the container at once; returns when all are gone and its disk is let go."""
+        if self._killing is None:
+            self._killing = asyncio.create_task(self._kill())
+        await asyncio.shield(self._killing)
+
+    async def _kill(self) -> None:
+        self.channel.close()
+        if self._first_watch >= 0:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first_watch, signal.SIGKILL)
+            # The outer one sees to what is left of the first, and then ends by itself.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_END):
+                    await _ended(self._outer_watch)
+        # It takes the first with it, wherever in its start it is.
+        self._outer.kill()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_END):
+                await _ended(self._outer_watch)
+        for watch in (self._outer_watch, self._first_watch):
+            if watch >= 0:
+                os.close(watch)
+        self._outer.poll()
+        cgroups = self._machine.cgroups
+        if cgroups is not None:
+            await asyncio.to_thread(cgroups.remove, self._id)
+
+    def out_of_memory(self) -> int:
+        """How often the kernel killed something of it because its memory was used up."""
+        return 0 if self._machine.cgroups is None else self._machine.cgroups.kills(self._id)

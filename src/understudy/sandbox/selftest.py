@@ -1,0 +1,125 @@
+"""Tries whether containers hold on this machine, before anybody's code runs in one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Literal
+
+from understudy.sandbox.bubblewrap import BubblewrapSandbox
+from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.interface import SandboxUnavailableError
+from understudy.sandbox.machine import Machine, forbidden_by
+
+_PROBE: Final = Path(__file__).with_name("probe.py")
+_MIB: Final = 1024 * 1024
+_SECONDS: Final = 20.0
+# A container small enough that using it up is quick.
+_MEMORY, _DISK, _PROCESSES, _CPUS = 96 * _MIB, 24 * _MIB, 24, 0.5
+
+# Four at a time, each within the bound, all together beyond it; until they are told or ended.
+_EAT_MEMORY: Final = """
+import os, sys, time
+for _ in range(4):
+    if not os.fork():
+        kept = bytearray(int(sys.argv[1]) // 2)
+        kept[::4096] = b"x" * len(kept[::4096])
+        time.sleep(float(sys.argv[2]))
+        os._exit(0)
+ends = [os.wait()[1] for _ in range(4)]
+sys.exit(0 if any(ends) else 7)
+"""
+_EAT_DISK: Final = """
+import sys, time
+piece = bytes(1 << 20)
+try:
+    for number in range(int(sys.argv[1]) // (4 << 20) * 4):
+        with open(f"/tmp/{number}", "wb") as out:
+            for _ in range(4):
+                out.write(piece)
+    time.sleep(1)
+    sys.exit(7)
+except OSError:
+    pass
+"""
+_EAT_TIME: Final = """
+import os, time
+end = time.monotonic() + 0.4
+child = os.fork()
+while time.monotonic() < end:
+    pass
+if not child:
+    os._exit(0)
+os.wait()
+used = os.times()
+print(used.user + used.system + used.children_user + used.children_system)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`failed` names what containers could do that they must not; empty if they hold."""
+
+    tier: Literal["strict", "ordinary"]
+    failed: tuple[str, ...]
+
+
+async def self_test(machine: Machine, config: SandboxConfig, directory: Path) -> Outcome:
+    """Run the checks in a container whose files lie in `directory`, which is removed; takes about a second.
+
+    Raises SandboxUnavailableError if no container starts.
+    """
+    small = replace(
+        config, memory=_MEMORY, disk=_DISK, processes=_PROCESSES, cpus=_CPUS, max_files=256, reserve=0, max_output=4096
+    )
+    sandbox = BubblewrapSandbox(machine, small, directory.name, directory, None)
+    try:
+        try:
+            failed = await _escapes(sandbox, directory)
+        except SandboxUnavailableError as error:
+            cure = forbidden_by()
+            raise SandboxUnavailableError(f"{error}; {cure}" if cure else str(error)) from None
+        failed += await _exhaustion(machine, sandbox)
+    finally:
+        await sandbox.delete()
+    return Outcome(machine.tier, tuple(failed))
+
+
+async def _python(sandbox: BubblewrapSandbox, text: str, *arguments: str) -> tuple[int, str, str]:
+    done = await sandbox.exec(["python3", "-I", "-S", "-c", text, *arguments], timeout=_SECONDS)
+    return done.return_code, done.stdout, done.stderr
+
+
+async def _escapes(sandbox: BubblewrapSandbox, directory: Path) -> list[str]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        arguments = (str(directory.parent), str(port), str(_PROCESSES))
+        code, said, errors = await _python(sandbox, _PROBE.read_text(), *arguments)
+    try:
+        found: list[str] = json.loads(said)
+    except ValueError:
+        return [f"the probe did not run (it ended with {code}: {(errors or said).strip()[-300:]})"]
+    return found
+
+
+async def _exhaustion(machine: Machine, sandbox: BubblewrapSandbox) -> list[str]:
+    failed: list[str] = []
+    code, _, _ = await _python(sandbox, _EAT_MEMORY, str(_MEMORY), "1" if machine.cgroups is None else "0.1")
+    if code == 7:
+        failed.append("more memory")
+    code, _, _ = await _python(sandbox, _EAT_DISK, str(4 * _DISK))
+    if code == 7:
+        failed.append("more disk")
+    if machine.cgroups is not None and len(os.sched_getaffinity(0)) > 1:
+        _, said, _ = await _python(sandbox, _EAT_TIME)
+        try:
+            # 0.8 s without a bound; 0.2 s, and what a period lets over, with it.
+            held = float(said) < 0.55
+        except ValueError:
+            held = False
+        if not held:
+            failed.append("more processor time")
+    return failed
