@@ -57,6 +57,9 @@ class ChatFraming:
         except _GARBAGE as error:
             raise BadGatewayError(NO_ANSWER) from error
 
+    def status(self, status: int) -> int:
+        return status
+
     def piece(self, body: bytes) -> bytes:
         if not body:
             return b""
