@@ -319,6 +319,7 @@ PARTS: list[tuple[LimitedPart, int]] = [
     ("skills", 100),
     ("models", 100),
     ("admin", 100),
+    ("invites", 1_200),
 ]
 
 

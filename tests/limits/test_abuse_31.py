@@ -33,12 +33,14 @@ _MESSAGE = {"model": MODEL, "messages": [{"role": "user", "content": "Hi"}]}
 
 @dataclass(frozen=True)
 class Row:
-    """A way into the API. `limit`: requests a minute on Tier 1 of 2026-01. Rows of one part share it."""
+    """A way into the API. `limit`: requests a minute, or what `limiter` says, on Tier 1 of 2026-01. Rows of one part
+    share it."""
 
     part: LimitedPart
     path: str
     limit: int
     body: Any = None
+    limiter: str = "requests_per_minute"
 
 
 ROWS = (
@@ -49,6 +51,7 @@ ROWS = (
     Row("models", f"/v1/models/{MODEL}", 100),
     # What the envelope does for their real routes.
     Row("admin", "/v1/organizations/me", 100),
+    Row("invites", "/v1/organizations/invites", 1_200, limiter="requests_per_hour"),
     Row("files", "/v1/files", 100),
     Row("skills", "/v1/skills", 100),
     Row("batch", "/v1/messages/batches", 50),
@@ -128,7 +131,7 @@ async def test_abuse_31_each_part_is_limited_by_itself_and_takes_nothing_from_th
     assert await api.exhaust(row) == row.limit
     refused = api.records.kept[-1]
     assert (refused.status, refused.error_type) == (429, "rate_limit_error")
-    assert refused.limit_exceeded == f"organization/requests_per_minute 0/{row.limit}"
+    assert refused.limit_exceeded == f"organization/{row.limiter} 0/{row.limit}"
     for other in ROWS:
         # Another way to the same part is no way around its limit.
         assert (await api.ask(other)).status == (429 if other.part == row.part else 200), other.path
@@ -141,7 +144,7 @@ async def test_what_is_only_observed_is_answered_and_noted(row: Row) -> None:
         assert (await api.ask(row)).status == 200
     assert all(record.limit_exceeded is None for record in api.records.kept)
     assert (await api.ask(row)).status == 200
-    assert (api.records.kept[-1].limit_exceeded or "").startswith("organization/requests_per_minute ")
+    assert (api.records.kept[-1].limit_exceeded or "").startswith(f"organization/{row.limiter} ")
 
 
 async def test_who_is_not_known_uses_up_nothing() -> None:

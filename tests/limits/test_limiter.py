@@ -9,6 +9,7 @@ from limits.limiters import MODEL, Bench, caller, headers_of
 from understudy.http.record import RequestRecord
 from understudy.limits.admission import Admission
 from understudy.limits.config import Commitment, FastLimits, KeyBudget, ModelLimits, RampRule
+from understudy.limits.groups import Groups
 from understudy.limits.refusals import LimitExceededError
 from understudy.limits.snapshot import Snapshot
 
@@ -205,6 +206,31 @@ async def test_a_commitment_serves_requests_until_it_is_used_up() -> None:
     third = await bench.limiter.begin(caller(), model=MODEL, input_tokens=1, service_tier="standard_only")
     assert third.service_tier == "standard"
     assert not any(b"priority" in name for name, _ in third.headers)
+
+
+async def test_in_the_us_alone_a_token_is_more_of_a_commitment() -> None:
+    bench = Bench(priority=(Commitment(MODEL, 100_000, 50_000),))
+    first = await bench.limiter.begin(caller(), model=MODEL, input_tokens=1_000)
+    record = RequestRecord("req_1", 0.0, "POST", "/v1/messages")
+    record.input_tokens, record.output_tokens, record.inference_geo = 20_000, 10_000, "us"
+    await first.finish(record)
+    found = headers_of(first.headers)
+    assert found["anthropic-priority-input-tokens-remaining"] == "78000"
+    assert found["anthropic-priority-output-tokens-remaining"] == "39000"
+
+
+async def test_uses_of_server_tools_are_counted_by_the_second_where_a_workspace_bounds_them() -> None:
+    group = Groups().of_type("web_search")
+    snapshot = Snapshot(workspace_limits={"wrkspc_a": {group.id: {"tool_uses_per_second": 2}}})
+    bench = Bench(snapshot)
+    for _ in range(2):
+        await bench.limiter.begin(caller(), "web_search")
+    with pytest.raises(LimitExceededError, match="workspace's rate limit of 2 tool uses per second") as refused:
+        await bench.limiter.begin(caller(), "web_search")
+    assert refused.value.headers["retry-after"] == "1"
+    await bench.limiter.begin(caller("wrkspc_b"), "web_search")
+    bench.clock.wait(0.5)
+    await bench.limiter.begin(caller(), "web_search")
 
 
 async def test_traffic_that_grows_too_fast_is_refused_by_the_ramp_limit() -> None:

@@ -3,12 +3,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import orjson
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from installations import installation
+from installations import databases, installation
 from limits.limiters import MODEL, Bench, caller
 from understudy.limits.bucket import MOST
 from understudy.limits.config import KeyBudget, LimitsConfig
@@ -20,6 +22,9 @@ from understudy.limits.snapshot import NO_OVERRIDES, Snapshot
 from understudy.limits.tables import metadata
 from understudy.limits.tiers import tier_table
 from understudy.limits.watch import OverridesWatch
+from understudy.storage.database import Database
+from understudy.storage.migrate import MIGRATIONS, migrate
+from understudy.storage.migrations.upgrade import config
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 
 GROUPS = Groups()
@@ -61,6 +66,7 @@ async def test_what_is_set_is_noticed_within_a_second(tmp_path: Path) -> None:
                 {"wrkspc_a": "enforce"},
                 {"apikey_a": KeyBudget(tokens_per_day=9)},
                 {"wrkspc_a": ORGANIZATION, "apikey_a": ORGANIZATION},
+                frozenset({ORGANIZATION}),
             )
         finally:
             await watch.stop()
@@ -199,3 +205,22 @@ async def test_a_budget_set_in_the_database_is_enforced(tmp_path: Path) -> None:
         await bench.limiter.begin(caller(), model=MODEL)
         with pytest.raises(LimitExceededError):
             await bench.limiter.begin(caller(), model=MODEL)
+
+
+@pytest.mark.each_database
+async def test_an_upgrade_tells_tiers_that_were_set_from_those_that_were_reached(tmp_path: Path) -> None:
+    db = Database(databases.settings(tmp_path))
+    async with db.begin() as connection:
+        await connection.run_sync(lambda it: command.upgrade(config(it, str(MIGRATIONS)), "0009"))
+        for of, tier in (("set", "tier_2"), ("set-and-reached", "tier_4"), ("reached", "tier_3")):
+            await connection.execute(text(f"INSERT INTO organization_tiers VALUES ('{of}', '{tier}', 1.0)"))
+        for number, (of, tier) in enumerate((("set", "tier_1"), ("set", "tier_2"), ("set-and-reached", "tier_1"))):
+            values = f"'audit_{number}', '{of}', 1.0, 'user', 'organization_tier_set', 'organization', '{of}'"
+            names = "id, organization_id, at, actor_type, action, object_type, object_id, after"
+            after = orjson.dumps({"name": tier}).decode().replace(":", "\\:")
+            await connection.execute(text(f"INSERT INTO audit_log ({names}) VALUES ({values}, '{after}')"))
+    await migrate(db)
+    watch = OverridesWatch(db)
+    await watch.look()
+    assert watch.snapshot.kept_tiers == {"set"}
+    await db.dispose()

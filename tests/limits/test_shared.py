@@ -12,6 +12,7 @@ from services import RedisServer
 from understudy.limits.away import SharedBuckets, WhenAway
 from understudy.limits.bucket import Bucket, bucket
 from understudy.limits.buckets import Buckets, BucketsAwayError, Charge, Decision, Want
+from understudy.limits.config import Commitment, Mode
 from understudy.limits.memory import MemoryBuckets
 from understudy.limits.refusals import LimitExceededError
 from understudy.wire.errors import OverloadedError
@@ -237,3 +238,50 @@ async def test_a_cancelled_request_is_still_settled(redis_url: str) -> None:
     await asyncio.sleep(0.05)
     await bench.limiter.begin(who, model=MODEL, input_tokens=30_000)
     await store.close()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_request_that_is_cancelled_while_it_asks_redis_gives_its_tokens_back(
+    redis_url: str, turns: int
+) -> None:
+    store = OpenBuckets(redis_url)
+    bench = Bench(store=store, priority=(Commitment(MODEL, 100_000, 50_000),))
+    who = caller(organization=f"cancelled-{turns}")
+    asking = asyncio.create_task(bench.limiter.begin(who, model=MODEL, input_tokens=30_000))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await asyncio.sleep(0.05)
+    admission = await bench.limiter.begin(who, model=MODEL, input_tokens=30_000)
+    found = headers_of(admission.headers)
+    assert found["input-tokens-remaining"] == "0"
+    assert found["anthropic-priority-input-tokens-remaining"] == "70000"
+    # A request that was made is counted, whatever becomes of it.
+    assert found["requests-remaining"] == ("48" if turns else "49")
+    await store.close()
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+async def test_buckets_that_are_away_only_for_the_commitment_make_it_a_standard_request(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, store = shared(Clock(), "closed")
+    bench = Bench(store=store, mode=mode, priority=(Commitment(MODEL, 100_000, 50_000),))
+    take = inner.take
+
+    async def once(wants: Sequence[Want], *, force: bool = False) -> Decision:
+        decision = await take(wants, force=force)
+        inner.away = True
+        return decision
+
+    monkeypatch.setattr(inner, "take", once)
+    admission = await bench.limiter.begin(caller(), model=MODEL, input_tokens=20_000)
+    assert admission.service_tier == "standard"
+    inner.away = False
+    bench.clock.wait(0)
+    store._away_until = None  # pyright: ignore[reportPrivateUsage]
+    await admission.settle(input_tokens=10_000, output_tokens=1)
+    # Charged once, and corrected at the end.
+    assert headers_of(admission.headers)["input-tokens-remaining"] == "20000"

@@ -108,7 +108,7 @@ async def test_a_members_effective_limit_is_their_own_else_the_organizations_els
 
 
 async def test_what_a_member_spent_has_three_places_of_a_cent_at_most(tmp_path: Path) -> None:
-    from understudy.control.spend_limits import spend_text
+    from understudy.control.spend_summaries import spend_text
 
     assert [spend_text(amount) for amount in (0, 10**7, 412_801_250_000, 9_999)] == ["0", "1", "41280.125", "0"]
     async with reporting(tmp_path) as it:

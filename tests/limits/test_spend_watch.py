@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from installations import installation
 from limits.spenders import at, usd
@@ -17,8 +18,9 @@ from understudy.limits.spend import Spend
 from understudy.limits.spend_bounds import SpendBounds
 from understudy.limits.spend_counters import Counters, MemoryCounters, SpendAwayError, month_key, total_key
 from understudy.limits.spend_redis import RedisCounters
+from understudy.limits.spend_tables import spend_alerts_told
 from understudy.limits.spend_watch import SpendWatch
-from understudy.limits.spend_writes import add_alert, add_credit, delete_spend_limit, set_spend_limit
+from understudy.limits.spend_writes import add_alert, add_credit, delete_alert, delete_spend_limit, set_spend_limit
 from understudy.limits.tiers import Tier, TierTable, tier_table
 from understudy.limits.watch import OverridesWatch
 from understudy.storage.database import Database
@@ -180,6 +182,56 @@ async def test_an_organization_advances_to_the_tier_it_has_spent_enough_for(tmp_
         assert it.overrides.snapshot.tiers == {ORGANIZATION: "custom"}
 
 
+@pytest.mark.each_database
+async def test_a_tier_that_an_administrator_lowered_is_not_raised_again(tmp_path: Path) -> None:
+    async with installation(tmp_path) as (db, _):
+        it = Kept(db, table=_table())
+        await it.write("2026-09-22T10:00:00", "2026-11-22T10:00:00")
+        await it.watch.reconcile()
+        async with db.begin() as connection:
+            await set_tier(connection, it.table, ORGANIZATION, "low")
+        # Also by a server that has not heard of it.
+        await it.watch.reconcile()
+        await it.overrides.look()
+        assert it.overrides.snapshot.tiers == {ORGANIZATION: "low"}
+        revision = it.overrides.snapshot
+        await it.watch.reconcile()
+        await it.overrides.look()
+        assert it.overrides.snapshot is revision
+        async with db.begin() as connection:
+            await set_tier(connection, it.table, ORGANIZATION, None)
+        await it.overrides.look()
+        await it.watch.reconcile()
+        await it.overrides.look()
+        assert it.overrides.snapshot.tiers == {ORGANIZATION: "high"}
+
+
+@pytest.mark.each_database
+async def test_an_alert_is_logged_once_a_month_however_many_servers_there_are(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with installation(tmp_path) as (db, _):
+        it = Kept(db)
+        await it.write("2026-10-22T10:00:00", "2026-11-22T10:00:00")
+        async with db.begin() as connection:
+            id_ = await add_alert(connection, ORGANIZATION, MARKETING, usd("1.5"))
+        told: list[int] = []
+        with caplog.at_level(logging.WARNING, "understudy.limits.spend_alerts"):
+            for now in (at("2026-10-22T12:00:00"), NOW, NOW):
+                servers = [Kept(db) for _ in range(2)]
+                for server in servers:
+                    server.now = now
+                    await server.watch.look()
+                await asyncio.gather(*(server.watch.reconcile() for server in servers))
+                told.append(len([one for one in caplog.messages if id_ in one]))
+        assert told == [1, 2, 2]
+        async with db.begin() as connection:
+            months = (await connection.execute(select(spend_alerts_told.c.month))).scalars().all()
+            assert months == ["2026-11"]
+            await delete_alert(connection, ORGANIZATION, id_)
+            assert (await connection.execute(select(spend_alerts_told))).first() is None
+
+
 async def test_an_alert_is_logged_once_a_month(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with installation(tmp_path) as (db, _):
         it = Kept(db)
@@ -188,7 +240,7 @@ async def test_an_alert_is_logged_once_a_month(tmp_path: Path, caplog: pytest.Lo
             await add_alert(connection, ORGANIZATION, MARKETING, usd("1.5"))
             await add_alert(connection, ORGANIZATION, "", usd("1.500000001"))
         await it.watch.look()
-        with caplog.at_level(logging.WARNING, "understudy.limits.spend_watch"):
+        with caplog.at_level(logging.WARNING, "understudy.limits.spend_alerts"):
             for _ in range(3):
                 await it.watch.reconcile()
         assert len([one for one in caplog.messages if "spend alert" in one]) == 1

@@ -574,7 +574,7 @@ def test_rules_are_changed_and_listed(organization: Organization) -> None:
         ({"match": {}}, "match: at least one of"),
         ({"match": {"audience": "x"}}, "match: at least one of"),
         ({"match": {"subject_prefix": "*"}}, "match: at least one of"),
-        ({"match": {"subject_prefix": "x", "condition": "true"}}, "match.condition: CEL"),
+        ({"match": {"subject_prefix": "x", "condition": "true"}}, "match.condition: must depend on the claims"),
         ({"oauth_scope": "everything"}, "oauth_scope: must be made of"),
         ({"oauth_scope": ""}, "oauth_scope: must be made of"),
         ({"oauth_scope": "org:admin"}, "oauth_scope: org:admin needs"),

@@ -76,8 +76,12 @@ def test_the_tier_is_set_and_in_force_at_once(organization: Organization) -> Non
         organization.ours("POST", "limits/tier", {"tier": "start"})
     newest = organization.ours("GET", "audit_log?action=organization_tier_set")["data"][0]
     assert (newest["before"], newest["after"]) == ({"name": "build"}, {"name": "start"})
-    for tier in ("tier_1", "", None, 3):
+    for tier in ("tier_1", "", 3):
         assert organization.call("POST", "/_understudy/admin/limits/tier", {"tier": tier}).status_code == 400
+    # Null is the one that spending has reached.
+    assert organization.ours("POST", "limits/tier", {"tier": None})["name"] == "start"
+    newest = organization.ours("GET", "audit_log?action=organization_tier_set")["data"][0]
+    assert newest["after"] == {"name": None}
 
 
 def test_a_workspace_s_limits_are_enforced_while_all_others_are_observed(organization: Organization) -> None:

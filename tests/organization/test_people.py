@@ -238,3 +238,41 @@ def test_members_are_listed_page_by_page(organization: Organization) -> None:
     assert [one.user_id for one in members.list(workspace.id, limit=2)] == users[::-1]
     last = members.list(workspace.id, before_id=users[0], limit=2)
     assert [one.user_id for one in last.data] == [users[2], users[1]]
+
+
+SIGN_OUT = "admin-user-sign-out-2026-10-08"
+
+
+def test_signing_somebody_out_changes_nothing_and_is_written_down(organization: Organization) -> None:
+    somebody = organization.user()
+    users = organization.admin.beta.organization.users
+    answer = users.sign_out(somebody["id"], betas=[SIGN_OUT])
+    assert (answer.id, answer.role) == (somebody["id"], "developer")
+    entries = organization.ours("GET", f"audit_log?object_id={somebody['id']}&action=user_signed_out")["data"]
+    assert len(entries) == 1
+    assert refused(404, users.sign_out, "user_none", betas=[SIGN_OUT]) == "User not found"
+    without = organization.call("POST", f"/v1/organizations/users/{somebody['id']}/sign_out")
+    assert without.status_code == 400
+    assert SIGN_OUT in without.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("role", "code"),
+    [
+        ("self", "cannot_sign_out_self"),
+        ("primary_owner", "cannot_sign_out_primary_owner"),
+        ("owner", "cannot_sign_out_owner"),
+        ("admin", "cannot_sign_out_owner"),
+        ("membership_admin", "cannot_sign_out_membership_admin"),
+    ],
+)
+def test_who_cannot_be_signed_out_is_told_why(organization: Organization, role: str, code: str) -> None:
+    me = organization.user("admin")
+    mine = organization.sdk(organization.key(kind="personal", user_id=me["id"])["raw_key"])
+    whom = me if role == "self" else organization.user(role)
+    with pytest.raises(anthropic.APIStatusError) as caught:
+        mine.beta.organization.users.sign_out(whom["id"], betas=[SIGN_OUT])
+    # The SDK has a class for each.
+    assert type(caught.value).__name__ == f"Beta{code.title().replace('_', '')}Error"
+    if role not in {"self", "primary_owner"}:
+        organization.admin.beta.organization.users.sign_out(whom["id"], betas=[SIGN_OUT])

@@ -17,10 +17,11 @@ import orjson
 from understudy.engines.catalog import public_models
 
 GroupType: TypeAlias = Literal[
-    "model_group", "batch", "token_count", "files", "skills", "web_search", "models", "admin"
+    "model_group", "batch", "token_count", "files", "skills", "web_search", "models", "admin", "invites"
 ]
 LimiterType: TypeAlias = Literal[
     "requests_per_minute",
+    "requests_per_hour",
     "input_tokens_per_minute",
     "input_tokens_per_minute_cache_aware",
     "output_tokens_per_minute",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from understudy.http.limiting import LimitedPart
@@ -15,11 +15,12 @@ from understudy.limits.config import LimitsConfig
 from understudy.limits.groups import Group, Groups
 from understudy.limits.headers import limit_headers
 from understudy.limits.memory import monotonic_ms
-from understudy.limits.plans import OUTPUT, REQUESTS, Plan, make_plan, organization_limits
+from understudy.limits.plans import INPUT, OUTPUT, REQUESTS, Plan, make_plan, organization_limits
 from understudy.limits.ramp import Ramp
 from understudy.limits.refusals import LimitExceededError, limit_exceeded, ramp_refusal, refusal
 from understudy.limits.snapshot import Snapshot
 from understudy.limits.tiers import Limits, Tier, tier_table
+from understudy.limits.unhindered import begun
 from understudy.usage.prices import saturated
 from understudy.wire.errors import OverloadedError
 
@@ -128,23 +129,40 @@ class Limiter:
         ramp = self._ramp_wait(caller, plan)
         if ramp is not None and enforced:
             raise ramp_refusal(caller, model, ramp)
+        draws = bool(self._commitments) and service_tier == "auto" and model in self._commitments
+        taking = self._take(caller, plan, wants, cost, model, ramp=ramp is not None, draws=draws)
+        # What is in memory never waits, so nobody is cancelled meanwhile.
+        return await (begun(taking, Admission.abort) if self.store.produce_interval else taking)
+
+    async def _take(
+        self,
+        caller: Principal,
+        plan: Plan,
+        wants: Sequence[Want],
+        cost: tuple[int, ...],
+        model: str | None,
+        *,
+        ramp: bool,
+        draws: bool,
+    ) -> Admission:
+        enforced = plan.mode == "enforce"
         try:
             decision = await self.store.take(wants, force=not enforced)
-            if not decision.admitted and enforced:
-                raise self._refuse(caller, plan, decision, model)
-            priority = None
-            if self._commitments and service_tier == "auto" and model in self._commitments:
-                priority = await self._draw_priority(caller, model, uncached, reserved)
         except BucketsAwayError:
             if enforced:
                 raise OverloadedError from None
             # Nothing has been charged; at the end all of it is, if the buckets are back by then.
             return Admission(self.store, plan, amounts(0, 0, 0, 0), (), clock=self._clock)
+        if not decision.admitted and enforced:
+            raise self._refuse(caller, plan, decision, model)
+        priority = None
+        if draws and model is not None:
+            priority = await self._draw_priority(caller, model, cost)
         exceeded = None
         if not decision.admitted:
             line, left = plan.lines[decision.refused[0]], decision.levels[decision.refused[0]]
             exceeded = limit_exceeded(line.scope, line.limiter, left // line.bucket.unit, line.bucket.limit)
-        elif ramp is not None:
+        elif ramp:
             exceeded = "organization/ramp"
         return Admission(
             self.store, plan, cost, decision.levels, exceeded=exceeded, priority=priority, clock=self._clock
@@ -201,15 +219,19 @@ class Limiter:
                 return self._ramp.admit(line.bucket.key, line.bucket.limit, self._steady())
         return None
 
-    async def _draw_priority(self, caller: Principal, model: str, uncached: int, reserved: int) -> Priority:
+    async def _draw_priority(self, caller: Principal, model: str, cost: tuple[int, ...]) -> Priority | None:
         """Draw from the commitment where it has room; the request is a standard one otherwise."""
-        commitment = self._commitments[model]
+        commitment, uncached, reserved = self._commitments[model], cost[INPUT], cost[OUTPUT]
         where = f"{{{caller.organization_id}}}:priority:{model}"
         buckets: tuple[Bucket, Bucket] = (
             bucket(f"{where}:input", commitment.input_tokens_per_minute),
             bucket(f"{where}:output", commitment.output_tokens_per_minute),
         )
-        decision = await self.store.take(
-            [(buckets[0], uncached, max(1, uncached)), (buckets[1], reserved, max(1, reserved))]
-        )
+        try:
+            decision = await self.store.take(
+                [(buckets[0], uncached, max(1, uncached)), (buckets[1], reserved, max(1, reserved))]
+            )
+        except BucketsAwayError:
+            # The request is in, and has been charged.
+            return None
         return Priority(buckets, decision.levels, self._clock(), (uncached, reserved), drawn=decision.admitted)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, cast, get_args
 
-from sqlalchemy import Table, delete, insert, update
+from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.limits.bucket import MOST
@@ -26,21 +26,36 @@ from understudy.limits.tables import (
 from understudy.limits.tiers import TierTable
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 
-# The SDK's WorkspaceRateLimitType (2.12.0) has all but enqueued_batch_requests.
+# The SDK's WorkspaceRateLimitType (2.12.0) has all but these.
+_NOT_OF_WORKSPACES: Final = frozenset({"enqueued_batch_requests", "requests_per_hour"})
 WORKSPACE_LIMITER_TYPES: Final = frozenset(
-    each for each in cast("tuple[LimiterType, ...]", get_args(LimiterType)) if each != "enqueued_batch_requests"
+    each for each in cast("tuple[LimiterType, ...]", get_args(LimiterType)) if each not in _NOT_OF_WORKSPACES
 )
 
 _MOST_VALUES: Final = 16
 
 
-async def set_tier(connection: AsyncConnection, table: TierTable, organization_id: str, tier: str) -> None:
-    """Put an organization on a tier from now on. Raises InvalidRequestError for one that the table has not."""
-    if table.find(tier) is None:
+async def set_tier(connection: AsyncConnection, table: TierTable, organization_id: str, tier: str | None) -> None:
+    """Put an organization on a tier, whatever it spends; with None on the one that its spending has reached. Raises
+    InvalidRequestError for one that the table has not."""
+    if tier is not None and table.find(tier) is None:
         known = ", ".join(each.name for each in table.tiers)
         raise InvalidRequestError(f"tier: Input should be one of {known}")
-    values = {"organization_id": organization_id, "tier": tier, "since": time.time()}
-    await _replace(connection, organization_tiers, {"organization_id": organization_id}, values)
+    where = {"organization_id": organization_id}
+    row = None if tier is None else {**where, "tier": tier, "since": time.time(), "set_by": "administrator"}
+    await _replace(connection, organization_tiers, where, row)
+
+
+async def advance_tier(connection: AsyncConnection, organization_id: str, tier: str) -> bool:
+    """Put an organization on a tier that its spending has reached; not where an administrator has set one."""
+    await _changed(connection)
+    of = organization_tiers.c
+    set_by = select(of.set_by).where(of.organization_id == organization_id)
+    if (await connection.execute(set_by)).scalar() == "administrator":
+        return False
+    where = {"organization_id": organization_id}
+    await _put(connection, organization_tiers, where, {**where, "tier": tier, "since": time.time(), "set_by": "spend"})
+    return True
 
 
 async def set_workspace_limits(
@@ -104,8 +119,18 @@ def _check(name: str, value: int | None) -> None:
 async def _replace(
     connection: AsyncConnection, table: Table, where: Mapping[str, Any], row: Mapping[str, Any] | None
 ) -> None:
-    # First the number, whose row's lock makes all writers take turns.
+    await _changed(connection)
+    await _put(connection, table, where, row)
+
+
+async def _changed(connection: AsyncConnection) -> None:
+    # Before anything else: the row's lock makes all writers take turns.
     await connection.execute(update(limit_changes).values(revision=limit_changes.c.revision + 1))
+
+
+async def _put(
+    connection: AsyncConnection, table: Table, where: Mapping[str, Any], row: Mapping[str, Any] | None
+) -> None:
     await connection.execute(delete(table).where(*(table.c[name] == value for name, value in where.items())))
     if row is not None:
         await connection.execute(insert(table).values(**row))

@@ -23,6 +23,7 @@ SHOWN: Final = 5  # nothing: the bucket only appears in the headers
 
 _COUNTS: Final = {
     "requests_per_minute": REQUESTS,
+    "requests_per_hour": REQUESTS,
     "requests_per_day": REQUESTS,
     "input_tokens_per_minute": ALL_INPUT,
     "input_tokens_per_minute_cache_aware": INPUT,
@@ -31,7 +32,10 @@ _COUNTS: Final = {
     "tokens_per_day": TOKENS,
     "fast_itpmca": INPUT,
     "fast_otpm": OUTPUT,
+    "tool_uses_per_second": REQUESTS,
 }
+# Those of other names are a minute's.
+_PERIODS: Final = {"_per_second": 1, "_per_hour": 3_600, "_per_day": DAY}
 _FAST: Final = frozenset({"fast_itpmca", "fast_otpm"})
 _NOT_FAST: Final = frozenset(
     {"input_tokens_per_minute", "input_tokens_per_minute_cache_aware", "output_tokens_per_minute"}
@@ -94,9 +98,9 @@ class _Lines:
     def add(self, scope: Scope, where: str, limiter: str, limit: int) -> None:
         counts = _COUNTS.get(limiter)
         if counts is None or (limiter in _FAST and not self._dedicated):
-            # enqueued_batch_requests and tool_uses_per_second are kept by those who run batches and tools.
+            # enqueued_batch_requests is kept by who runs batches.
             return
-        period = DAY if limiter.endswith("_per_day") else MINUTE
+        period = next((seconds for end, seconds in _PERIODS.items() if limiter.endswith(end)), MINUTE)
         burst = 1.0
         if period == MINUTE:
             burst = self._config.burst if counts == REQUESTS else self._config.token_burst

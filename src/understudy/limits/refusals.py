@@ -25,7 +25,9 @@ _UNITS: Final = {
     "output_tokens_per_minute": "output tokens per minute",
     "tokens_per_minute": "tokens per minute",
     "tokens_per_day": "tokens per day",
+    "requests_per_hour": "requests per hour",
     "requests_per_day": "requests per day",
+    "tool_uses_per_second": "tool uses per second",
     "fast_itpmca": "fast mode input tokens per minute",
     "fast_otpm": "fast mode output tokens per minute",
 }

@@ -17,7 +17,8 @@ def _nothing() -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`tiers`: organization id → tier. `workspace_limits`: workspace id → group id → limiter → value, as stored, which
+    """`tiers`: organization id → tier; `kept_tiers`: organizations whose tier an administrator has set, so that
+    spending does not change it. `workspace_limits`: workspace id → group id → limiter → value, as stored, which
     may be above the organization's. `modes`: workspace id → mode. `budgets`: key id → what it may use."""
 
     tiers: Mapping[str, str] = field(default_factory=_nothing)
@@ -26,6 +27,7 @@ class Snapshot:
     budgets: Mapping[str, KeyBudget] = field(default_factory=_nothing)
     # Which organization a workspace or key with settings of its own belongs to.
     organizations: Mapping[str, str] = field(default_factory=_nothing)
+    kept_tiers: frozenset[str] = frozenset()
 
 
 NO_OVERRIDES = Snapshot()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.limits.spend_tables import credit_entries, spend_alerts, spend_limits
@@ -40,8 +40,12 @@ async def load_bounds(connection: AsyncConnection) -> SpendBounds:
     for row in (await connection.execute(query)).all():
         limits[row.scope_type, row.scope_id or row.organization_id] = row.amount
     of = credit_entries.c
-    paid = select(of.organization_id, func.sum(of.amount) + func.sum(of.spent_before)).group_by(of.organization_id)
-    credit = {row[0]: int(row[1]) for row in (await connection.execute(paid)).all()}
+    credit: dict[str, int] = {}
+    # Added up here: the sums of what older versions took may be more than the database's 64 bits hold.
+    for organization_id, amount, before in await connection.execute(
+        select(of.organization_id, of.amount, of.spent_before)
+    ):
+        credit[organization_id] = credit.get(organization_id, 0) + amount + before
     alerts = tuple(
         Alert(row.id, row.organization_id, row.workspace_id, row.amount)
         for row in (await connection.execute(select(spend_alerts))).all()

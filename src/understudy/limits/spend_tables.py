@@ -66,3 +66,12 @@ spend_alerts = Table(
     Column("created_at", Double, nullable=False),
     Index(None, "organization_id"),
 )
+
+# Alerts that were told, by whichever server was first.
+spend_alerts_told = Table(
+    "spend_alerts_told",
+    metadata,
+    Column("alert_id", Text, primary_key=True),
+    Column("month", Text, primary_key=True),  # as in 2026-11
+    Column("told_at", Double, nullable=False),
+)

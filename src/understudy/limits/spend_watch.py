@@ -10,25 +10,25 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from sqlalchemy import select
 
 from understudy.http.principal import Principal
-from understudy.limits.overrides import set_tier
+from understudy.limits.overrides import advance_tier
+from understudy.limits.repeating import repeat
 from understudy.limits.snapshot import Snapshot
 from understudy.limits.spend import caller_keys
+from understudy.limits.spend_alerts import AlertTeller
 from understudy.limits.spend_bounds import SpendBounds, load_bounds
 from understudy.limits.spend_counters import Counters, MemoryCounters, SpendAwayError, month_key, total_key
-from understudy.limits.tables import limit_changes
 from understudy.limits.tiers import TierTable
+from understudy.limits.watch import REVISION
 from understudy.storage.database import Database
+from understudy.storage.following import Following
 from understudy.usage.money import dollars
 from understudy.usage.sums import Month, Scope, month_of, spent_ever, spent_in
-
-POLL_INTERVAL: Final = 0.5
-"""Seconds between two looks at what bounds spending."""
 
 RECONCILE_INTERVAL: Final = 60.0
 """Seconds between two looks at what was spent."""
@@ -36,7 +36,7 @@ RECONCILE_INTERVAL: Final = 60.0
 CATCH_UP_INTERVAL: Final = 2.0
 """Seconds after which counters that have missed something are brought up to date."""
 
-_TIMEOUT: Final = 10.0
+_FAILURE: Final = "spending cannot be read, what was last known goes on"
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ class Snapshots(Protocol):
 
 
 class SpendWatch:
-    """`bounds` is what is in force, `snapshot` the limits' own. `tier` is that of organizations without one."""
+    """`bounds` is what is in force, `snapshot` the limits' own. `tier` is that of organizations without one.
+    `following` is the server's own, which who made it starts."""
 
     def __init__(
         self,
@@ -58,8 +59,12 @@ class SpendWatch:
         *,
         tier: str | None = None,
         clock: Callable[[], float] = time.time,
+        following: Following | None = None,
     ) -> None:
         self._db = db
+        self._following = Following(db) if following is None else following
+        self._own = self._following if following is None else None
+        self._following.add([REVISION], self._take, _log, _FAILURE)
         self._counters = counters
         self._snapshots = snapshots
         self._table = table
@@ -67,7 +72,7 @@ class SpendWatch:
         self._clock = clock
         self._revision = -1
         self._was_behind = False
-        self._alerted: set[tuple[str, str]] = set()
+        self._alerts = AlertTeller(db)
         self._tasks: list[asyncio.Task[None]] = []
         self.bounds: SpendBounds = SpendBounds()
 
@@ -79,13 +84,16 @@ class SpendWatch:
         """Load all, and begin to follow changes. Raises what the database raises."""
         await self.look()
         await self._reconcile_if_reachable()
-        self._tasks = [
-            asyncio.create_task(self._repeat(POLL_INTERVAL, self.look), name="spend bounds"),
-            asyncio.create_task(self._repeat(RECONCILE_INTERVAL, self._reconcile_if_reachable), name="spend"),
-            asyncio.create_task(self._repeat(CATCH_UP_INTERVAL, self.catch_up), name="spend that was missed"),
-        ]
+        if self._own is not None:
+            self._own.start()
+        work = [(RECONCILE_INTERVAL, self._reconcile_if_reachable)]
+        if not self._counters.is_local:
+            work.append((CATCH_UP_INTERVAL, self.catch_up))
+        self._tasks = [asyncio.create_task(repeat(interval, do, _log, _FAILURE), name="spend") for interval, do in work]
 
     async def stop(self) -> None:
+        if self._own is not None:
+            await self._own.stop()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -95,11 +103,15 @@ class SpendWatch:
     async def look(self) -> None:
         """Load the bounds if they have changed since the last look."""
         async with self._db.connect() as connection:
-            # First the number, then the rows: what is committed in between is loaded once more, never missed.
-            revision = (await connection.execute(select(limit_changes.c.revision))).scalar_one()
-            if revision != self._revision:
+            state = (await connection.execute(select(REVISION))).one()
+        await self._take(state)
+
+    async def _take(self, state: Sequence[Any]) -> None:
+        if state[0] != self._revision:
+            # The number was read before the rows: what is committed in between is loaded once more, never missed.
+            async with self._db.connect() as connection:
                 self.bounds = await load_bounds(connection)
-                self._revision = revision
+            self._revision = int(state[0])
 
     async def reconcile(self) -> None:
         """Raise the counters to what the database says; advance tiers; tell of alerts that were reached."""
@@ -110,7 +122,7 @@ class SpendWatch:
             self._counters.forget(month.name)
         await self._counters.seed(_counted(spent, ever, month))
         await self._advance(ever)
-        self._alert(spent, month)
+        await self._alerts.tell(self.bounds.alerts, spent, month)
 
     async def catch_up(self) -> None:
         """Reconcile if the counters have missed something since the last time."""
@@ -144,38 +156,17 @@ class SpendWatch:
             _log.warning("shared counters of money cannot be reached; what was spent is added when they are back")
 
     async def _advance(self, ever: Mapping[str, int]) -> None:
-        tiers = self.snapshot.tiers
+        snapshot = self.snapshot
         for organization_id, total in ever.items():
-            current = self._table.tier(tiers.get(organization_id, self._tier)).name
+            if organization_id in snapshot.kept_tiers:
+                continue
+            current = self._table.tier(snapshot.tiers.get(organization_id, self._tier)).name
             reached = self._table.advance(current, dollars(total))
             if reached != current:
                 async with self._db.begin() as connection:
-                    await set_tier(connection, self._table, organization_id, reached)
-                _log.info("organization %s has advanced to tier %s", organization_id, reached)
-
-    def _alert(self, spent: Mapping[Scope, int], month: Month) -> None:
-        for alert in self.bounds.alerts:
-            scope = "workspace" if alert.workspace_id else "organization"
-            amount = spent.get((alert.organization_id, scope, alert.workspace_id), 0)
-            if amount >= alert.amount and (alert.id, month.name) not in self._alerted:
-                self._alerted.add((alert.id, month.name))
-                whose = alert.workspace_id or alert.organization_id
-                _log.warning(
-                    "spend alert %s: %s has spent %s dollars in %s", alert.id, whose, dollars(amount), month.name
-                )
-
-    async def _repeat(self, interval: float, work: Callable[[], Awaitable[None]]) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(interval)
-            try:
-                async with asyncio.timeout(_TIMEOUT):
-                    await work()
-                failing = False
-            except Exception as error:
-                if not failing:  # one line an outage
-                    _log.warning("spending cannot be read, what was last known goes on: %s", type(error).__name__)
-                failing = True
+                    has_advanced = await advance_tier(connection, organization_id, reached)
+                if has_advanced:
+                    _log.info("organization %s has advanced to tier %s", organization_id, reached)
 
 
 def _counted(spent: Mapping[Scope, int], ever: Mapping[str, int], month: Month) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from understudy.limits.spend_tables import credit_entries, spend_alerts, spend_limits
+from understudy.limits.spend_tables import credit_entries, spend_alerts, spend_alerts_told, spend_limits
 from understudy.limits.tables import limit_changes
 from understudy.usage.money import NANO
 from understudy.usage.sums import spent_ever
@@ -73,10 +73,13 @@ async def add_credit(
         raise InvalidRequestError("amount: must not be zero, and at most a thousand million dollars")
     await _changed(connection)
     of = credit_entries.c
-    has_entries = select(of.id).where(of.organization_id == organization_id).limit(1)
-    before = 0
-    if (await connection.execute(has_entries)).first() is None:
-        before = (await spent_ever(connection)).get(organization_id, 0)
+    paid = (await connection.execute(select(of.amount).where(of.organization_id == organization_id))).scalars().all()
+    # Added up here: the sum of what an older version took may be more than the database's 64 bits hold. Such a balance
+    # can be brought back.
+    balance = sum(paid)
+    if abs(balance + amount) > MOST and abs(balance + amount) >= abs(balance):
+        raise InvalidRequestError("amount: all credit together must be at most a thousand million dollars")
+    before = 0 if paid else (await spent_ever(connection)).get(organization_id, 0)
     id_, created_at = new_id("credit_"), time.time() if now is None else now
     entry = {"organization_id": organization_id, "amount": amount, "spent_before": before, "note": note}
     await connection.execute(insert(credit_entries).values(id=id_, created_at=created_at, **entry))
@@ -99,6 +102,7 @@ async def delete_alert(connection: AsyncConnection, organization_id: str, id_: s
     same = (spend_alerts.c.id == id_, spend_alerts.c.organization_id == organization_id)
     if not (await connection.execute(delete(spend_alerts).where(*same))).rowcount:
         raise NotFoundError("Spend alert not found")
+    await connection.execute(delete(spend_alerts_told).where(spend_alerts_told.c.alert_id == id_))
 
 
 def _check(name: str, amount: int | None) -> None:

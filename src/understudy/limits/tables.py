@@ -16,6 +16,8 @@ organization_tiers = Table(
     Column("organization_id", Text, primary_key=True),
     Column("tier", Text, nullable=False),
     Column("since", Double, nullable=False),  # seconds since the epoch
+    # `administrator`, or `spend`: reached by spending, so that more spending leads on.
+    Column("set_by", Text, nullable=False, server_default="spend"),
 )
 
 # A value may be above the organization's; the lower of both is enforced.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import defaultdict
-from typing import Final
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,56 +21,48 @@ from understudy.limits.tables import (
     workspace_rate_limits,
 )
 from understudy.storage.database import Database
+from understudy.storage.following import Following
 
-POLL_INTERVAL: Final = 0.5
-"""Seconds between two looks at the changes number."""
-
-_TIMEOUT: Final = 10.0
+REVISION = select(limit_changes.c.revision).scalar_subquery()
+"""The number that every change of limits raises, as a column."""
 
 _log = logging.getLogger(__name__)
 
 
 class OverridesWatch:
-    """`snapshot` is what is in force. While the database does not answer the last one serves."""
+    """`snapshot` is what is in force. While the database does not answer the last one serves. `following` is the
+    server's own, which who made it starts."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, following: Following | None = None) -> None:
         self._db = db
         self._revision = -1
-        self._task: asyncio.Task[None] | None = None
+        self._following = Following(db) if following is None else following
+        self._own = self._following if following is None else None
+        self._following.add([REVISION], self._take, _log, "limits cannot be read, the last ones known go on")
         self.snapshot: Snapshot = NO_OVERRIDES
 
     async def start(self) -> None:
         """Load it and begin to follow changes. Raises what the database raises."""
         await self.look()
-        self._task = asyncio.create_task(self._follow(), name="limits")
+        if self._own is not None:
+            self._own.start()
 
     async def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        if self._own is not None:
+            await self._own.stop()
 
     async def look(self) -> None:
         """Load what has changed since the last look."""
         async with self._db.connect() as connection:
-            # First the number, then the rows: what is committed in between is loaded once more, never missed.
-            revision = (await connection.execute(select(limit_changes.c.revision))).scalar_one()
-            if revision != self._revision:
-                self.snapshot = await _load(connection)
-                self._revision = revision
+            state = (await connection.execute(select(REVISION))).one()
+        await self._take(state)
 
-    async def _follow(self) -> None:
-        failing = False
-        while True:
-            await asyncio.sleep(POLL_INTERVAL)
-            try:
-                async with asyncio.timeout(_TIMEOUT):
-                    await self.look()
-                failing = False
-            except Exception as error:
-                if not failing:  # one line an outage
-                    _log.warning("limits cannot be read, the last ones known go on: %s", type(error).__name__)
-                failing = True
+    async def _take(self, state: Sequence[Any]) -> None:
+        if state[0] != self._revision:
+            # The number was read before the rows: what is committed in between is loaded once more, never missed.
+            async with self._db.connect() as connection:
+                self.snapshot = await _load(connection)
+            self._revision = int(state[0])
 
 
 async def _load(connection: AsyncConnection) -> Snapshot:
@@ -87,7 +79,12 @@ async def _load(connection: AsyncConnection) -> Snapshot:
     for row in await connection.execute(select(api_key_budgets)):
         budgets[row.api_key_id] = KeyBudget(*(getattr(row, name) for name in KeyBudget._fields))
         organizations[row.api_key_id] = row.organization_id
-    tiers = {row.organization_id: row.tier for row in await connection.execute(select(organization_tiers))}
+    rows = (await connection.execute(select(organization_tiers))).all()
     return Snapshot(
-        tiers, {workspace: dict(groups) for workspace, groups in limits.items()}, modes, budgets, organizations
+        {row.organization_id: row.tier for row in rows},
+        {workspace: dict(groups) for workspace, groups in limits.items()},
+        modes,
+        budgets,
+        organizations,
+        frozenset(row.organization_id for row in rows if row.set_by == "administrator"),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hmac import compare_digest
+from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,18 +19,11 @@ from understudy.organization.snapshot import Snapshot, load
 from understudy.organization.tables import api_keys, organization_changes
 from understudy.organization.tokens import PREFIX, Tokens
 from understudy.storage.database import Database
+from understudy.storage.following import Following
 from understudy.storage.secrets import RootSecret
-
-POLL_INTERVAL = 0.25
-"""Seconds between two looks at the changes number: the longest that a revoked key goes on being accepted."""
-
-REFRESH_INTERVAL = 0.1
-"""Least seconds between two looks that unknown keys ask for, however many of them come."""
 
 REFRESH_WAIT = 0.5
 """Seconds that an unknown key waits for a look before it is refused."""
-
-_REFRESH_TIMEOUT = 10.0  # after which a look is given up, and the next one takes another connection
 
 _log = logging.getLogger(__name__)
 
@@ -38,42 +31,50 @@ _log = logging.getLogger(__name__)
 class KeyAuthenticator:
     """Implements http's Authenticator over a snapshot of all live keys and of whom they act as.
 
-    A background task reads the changes number every POLL_INTERVAL and loads the keys anew when it has moved. A secret
-    that is not in the snapshot waits for the next look, shared by all that wait, and is looked up once more: a key
-    that another process made a moment ago works at once, and every kind of bad key takes the same way. While the
-    database does not answer, the last snapshot serves. What has expired is told by the database's clock: servers agree.
+    It follows the changes number (storage/following.py) and loads the keys anew when that has moved; `following` is
+    the server's own, which who made it starts. A secret that is not in the snapshot waits for the next look, shared by
+    all that wait, and is looked up once more: a key that another process made a moment ago works at once, and every
+    kind of bad key takes the same way. While the database does not answer, the last snapshot serves. What has expired
+    is told by the database's clock: servers agree.
 
     `used` holds when a key was last accepted (key id → seconds since the epoch) until `write_last_used` has run.
     """
 
-    def __init__(self, db: Database, root: RootSecret, attempts: FailedAttempts | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        root: RootSecret,
+        attempts: FailedAttempts | None = None,
+        following: Following | None = None,
+    ) -> None:
         self._db = db
         self._hashes = [KeyHash(key_id, key) for key_id, key in root.derive_all(HASH_PURPOSE)]
         self._tokens = Tokens(root)
         self._attempts = FailedAttempts() if attempts is None else attempts
         self._snapshot = Snapshot()
         self.clock = SharedClock()
-        self._state = select(organization_changes.c.revision, database_time(db.dialect))
         self._revision: int = -1
-        self._asked = asyncio.Event()
-        self._looked: asyncio.Future[None] | None = None  # resolved by the next look that begins
-        self._task: asyncio.Task[None] | None = None
-        self._failing = False
+        self._is_following = False
+        self._following = Following(db) if following is None else following
+        self._own = self._following if following is None else None
+        self._state = select(organization_changes.c.revision).scalar_subquery(), database_time(db.dialect)
+        self._following.add(self._state, self._take, _log, "keys cannot be read, the last ones known go on serving")
         self.used: dict[str, float] = {}
 
     async def start(self) -> None:
         """Load the keys and begin to follow changes. Raises what the database raises."""
-        await self._look()
-        self._task = asyncio.create_task(self._follow(), name="keys")
+        async with self._db.connect() as connection:
+            state = (await connection.execute(select(*self._state))).one()
+        await self._take(state)
+        self._is_following = True
+        if self._own is not None:
+            self._own.start()
 
     async def stop(self) -> None:
         """Stop following changes. The snapshot goes on serving."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
-        if self._looked is not None and not self._looked.done():
-            self._looked.set_result(None)
+        self._is_following = False
+        if self._own is not None:
+            await self._own.stop()
 
     async def authenticate(self, secret: str, address: str = "", /) -> Principal | None:
         """The principal that `secret` stands for, or None. RateLimitError if `address` has sent too many bad ones."""
@@ -82,12 +83,17 @@ class KeyAuthenticator:
             return found
         if address:
             self._attempts.check(address)
-        if self._task is not None:
-            await self._wait_for_look()
+        if self._is_following:
+            await self._following.next_look(REFRESH_WAIT)
             found = self._find(secret)
         if found is None and address:
             self._attempts.note(address)
         return found
+
+    def of_workspace(self, workspace_id: str | None) -> Principal | None:
+        """Who may develop in a workspace that is not archived, in the default one if None, with a credential that is
+        kept elsewhere."""
+        return self._snapshot.in_workspace.get(workspace_id)
 
     async def write_last_used(self, connection: AsyncConnection) -> Callable[[], None]:
         """Write `used` to the keys in the connection's transaction. Call what is returned once that has committed."""
@@ -120,45 +126,15 @@ class KeyAuthenticator:
                     return entry.principal
         return None
 
-    async def _wait_for_look(self) -> None:
-        if self._looked is None:
-            self._looked = asyncio.get_running_loop().create_future()
-            self._asked.set()
-        # wait() leaves the shared future alone when this request is cancelled or out of time.
-        await asyncio.wait([self._looked], timeout=REFRESH_WAIT)
-
-    async def _follow(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while True:
-            begun = clock()
-            try:
-                async with asyncio.timeout(POLL_INTERVAL):
-                    await self._asked.wait()
-            except TimeoutError:
-                pass
-            await asyncio.sleep(max(0.0, begun + REFRESH_INTERVAL - clock()))
-            looked, self._looked = self._looked, None
-            self._asked.clear()
-            try:
-                async with asyncio.timeout(_REFRESH_TIMEOUT):
-                    await self._look()
-                self._failing = False
-            except Exception as error:
-                if not self._failing:  # one line an outage
-                    _log.warning("keys cannot be read, the last ones known go on serving: %s", type(error).__name__)
-                self._failing = True
-            if looked is not None and not looked.done():
-                looked.set_result(None)
-
-    async def _look(self) -> None:
-        async with self._db.connect() as connection:
-            # First the number, then the keys: what is committed in between is loaded once more, never missed.
-            revision, now = (await connection.execute(self._state)).one()
-            self.clock.hear(now)
-            if revision != self._revision:
-                known = {key_hash.key_id for key_hash in self._hashes}
+    async def _take(self, state: Sequence[Any]) -> None:
+        revision, now = state
+        self.clock.hear(now)
+        if revision != self._revision:
+            # The number was read before the keys: what is committed in between is loaded once more, never missed.
+            known = {key_hash.key_id for key_hash in self._hashes}
+            async with self._db.connect() as connection:
                 self._snapshot = await load(connection, known, live(self.clock()))
-                self._revision = int(revision)
+            self._revision = int(revision)
 
 
 _WRITE_LAST_USED = (

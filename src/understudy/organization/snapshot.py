@@ -55,6 +55,8 @@ class Snapshot:
     def __init__(self) -> None:
         self.entries: dict[bytes, Entry] = {}
         self._actors: dict[str, _Actor] = {}
+        # Of who may act in a workspace without any key of ours, by its id; of the default workspace by None too.
+        self.in_workspace: dict[str | None, Principal] = {}
 
     def principal_of(self, token: AccessToken) -> Principal | None:
         """Whom a token stands for, unless its service account or its workspace is gone, or no longer open to it."""
@@ -82,6 +84,11 @@ async def load(connection: AsyncConnection, known_key_ids: Collection[str], live
     """What there is now. `known_key_ids`: root secrets that are given; `live`: the condition for keys."""
     snapshot = Snapshot()
     places = await _workspaces(connection)
+    for id_, place in places.items():
+        caller = Principal(place.organization_id, id_, None, grant=place.grants["workspace_developer"])
+        snapshot.in_workspace[id_] = caller
+        if place.is_default:
+            snapshot.in_workspace.setdefault(None, caller)
     snapshot._actors = await _actors(connection, places)  # pyright: ignore[reportPrivateUsage]
     foreign: Counter[str] = Counter()
     for row in (await connection.execute(_KEYS.where(live))).all():

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Principal
 from understudy.organization.clock import Clock
+from understudy.organization.maxima import DEFAULT, Maxima
 from understudy.organization.tables import audit_log, organization_changes
 from understudy.storage.database import Database
 from understudy.wire.errors import InvalidRequestError, NotFoundError
@@ -73,13 +74,15 @@ def principal_of(exchange: Exchange) -> Principal:
 
 @dataclass(slots=True)
 class Change:
-    """A transaction that writes, its number, and its one time for all that it writes."""
+    """A transaction that writes, its number, and its one time for all that it writes. `most`: how many of its objects
+    the organization may have."""
 
     connection: AsyncConnection
     organization_id: str
     revision: int
     now: float
     actor: Actor
+    most: Maxima = DEFAULT
 
     async def log(
         self,
@@ -119,9 +122,10 @@ class Change:
 class Store:
     """The database as the organization's rooms use it."""
 
-    def __init__(self, db: Database, clock: Clock = time.time) -> None:
+    def __init__(self, db: Database, clock: Clock = time.time, most: Maxima = DEFAULT) -> None:
         self.db = db
         self.clock = clock
+        self._most = most
 
     def connect(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A connection that reads."""
@@ -131,7 +135,8 @@ class Store:
     async def change(self, organization_id: str, actor: Actor) -> AsyncGenerator[Change]:
         """A transaction whose changes all servers notice. It is rolled back when the block raises."""
         async with self.db.begin() as connection:
-            yield Change(connection, organization_id, await raise_revision(connection), self.clock(), actor)
+            revision = await raise_revision(connection)
+            yield Change(connection, organization_id, revision, self.clock(), actor, self._most)
 
 
 async def raise_revision(connection: AsyncConnection) -> int:

@@ -12,6 +12,7 @@ from understudy.organization import keys
 from understudy.organization.api_keys.service import default_workspace, require_making
 from understudy.organization.api_keys.shapes import PRESETS, ApiKeyCreateParams, api_key
 from understudy.organization.keys import KeyHash, KeyKind
+from understudy.organization.maxima import refuse_keys
 from understudy.organization.people.users import find_user
 from understudy.organization.roles import ADMINISTRATIVE, require
 from understudy.organization.store import Actor, Change, Store
@@ -52,6 +53,8 @@ class KeyMaker:
                 await self._check_service_account(change, principal, principal_id)
             if workspace_id is not None:
                 await _check_workspace(change, workspace_id)
+            if kind != "admin":
+                await refuse_keys(change.connection, principal.organization_id, workspace_id, change.most, change.now)
             row, secret = await insert_key(
                 change,
                 self._hash,

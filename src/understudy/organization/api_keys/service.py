@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
 from understudy.organization.api_keys.shapes import ApiKeyListParams, ApiKeyUpdateParams, api_key, status
+from understudy.organization.maxima import refuse_keys
 from understudy.organization.pages import Order, id_page
 from understudy.organization.roles import Permission, may, require, workspaces_with
 from understudy.organization.store import Actor, Store
@@ -78,6 +79,8 @@ class ApiKeys:
             before = api_key(row, change.now, version, default)
             if all(getattr(row, name) == value for name, value in values.items()):
                 return before
+            if wanted == "active" and current != "active":
+                await refuse_keys(connection, principal.organization_id, row.workspace_id, change.most, change.now)
             where = api_keys.c.id == api_key_id
             await connection.execute(update(api_keys).where(where).values(**values, revision=change.revision))
             after = api_key(await _find(connection, principal, api_key_id), change.now, version, default)

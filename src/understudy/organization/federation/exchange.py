@@ -86,7 +86,7 @@ class TokenExchange:
     async def _grant(self, params: TokenParams) -> dict[str, Any]:
         rule = await self._rule(params)
         claims = await self._verified(params["assertion"], rule)
-        failed = mismatch(from_json(rule.match), claims)
+        failed = await mismatch(from_json(rule.match), claims)
         if failed is not None:
             raise _DeniedError(failed)
         scopes = rule.oauth_scope.split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
@@ -20,6 +20,7 @@ from understudy.organization.federation.shapes import (
 )
 from understudy.organization.pages import Cursors, Order, cursor_page
 from understudy.organization.roles import may, require
+from understudy.organization.rows import find_row, write_row
 from understudy.organization.service_accounts.service import (
     archived,
     changed,
@@ -30,7 +31,7 @@ from understudy.organization.service_accounts.service import (
 from understudy.organization.service_accounts.shapes import ArchivableListParams
 from understudy.organization.store import Actor, Change, Store, from_json, to_json
 from understudy.organization.tables import federation_issuers, federation_rules
-from understudy.wire.errors import InvalidRequestError, NotFoundError, PermissionDeniedError
+from understudy.wire.errors import InvalidRequestError, PermissionDeniedError
 from understudy.wire.ids import new_id
 
 WORKLOAD_SCOPES: Final = frozenset({"workspace:developer", "workspace:inference"})
@@ -138,11 +139,7 @@ class Issuers:
 
 async def find_issuer(connection: AsyncConnection, organization_id: str, issuer_id: str) -> Any:
     """The issuer's row, archived or not. 404 for any other id."""
-    where = (federation_issuers.c.id == issuer_id) & (federation_issuers.c.organization_id == organization_id)
-    row = (await connection.execute(select(federation_issuers).where(where))).one_or_none()
-    if row is None:
-        raise NotFoundError("Federation issuer not found")
-    return row
+    return await find_row(connection, federation_issuers, organization_id, issuer_id, "Federation issuer")
 
 
 async def _live_rules(change: Change, issuer_id: str) -> Any:
@@ -152,8 +149,4 @@ async def _live_rules(change: Change, issuer_id: str) -> Any:
 
 
 async def _write(change: Change, row: Any, values: dict[str, Any], action: str) -> dict[str, Any]:
-    where = federation_issuers.c.id == row.id
-    await change.connection.execute(update(federation_issuers).where(where).values(values))
-    after = issuer(await find_issuer(change.connection, row.organization_id, row.id))
-    await change.log(action, "federation_issuer", row.id, before=issuer(row), after=after)
-    return after
+    return await write_row(change, federation_issuers, row, values, issuer, action)

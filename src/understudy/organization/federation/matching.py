@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+from understudy.organization.federation.conditions import claims_named, holds
 from understudy.organization.federation.shapes import Match
 from understudy.wire.errors import InvalidRequestError
 
@@ -25,26 +26,25 @@ _SHARED: Final[Mapping[str, frozenset[str]]] = {
 
 
 def check_match(match: Match, issuer_url: str) -> None:
-    """400 for a rule that would take what it should not."""
-    if match.get("condition") is not None:
-        raise InvalidRequestError("match.condition: CEL expressions are not supported. Use subject_prefix and claims.")
+    """400 for a rule that would take what it should not. Its condition was checked (conditions.py)."""
+    condition = match.get("condition")
     prefix, claims = match.get("subject_prefix"), match.get("claims")
-    if (prefix is None or not prefix.strip("*")) and not claims:
-        raise InvalidRequestError("match: at least one of subject_prefix and claims is required")
+    if (prefix is None or not prefix.strip("*")) and not claims and condition is None:
+        raise InvalidRequestError("match: at least one of subject_prefix, claims and condition is required")
     identifying = _SHARED.get(urlsplit(issuer_url).hostname or "")
-    if identifying is None or identifying & (claims or {}).keys():
+    if identifying is None or identifying & ((claims or {}).keys() | claims_named(condition or "")):
         return
     # A prefix pins a tenant once it reaches beyond the tenant's own name.
     body = (prefix or "").rstrip("*").partition(":")[2]
     if not body or ("/" not in body and ":" not in body and (prefix or "").endswith("*")):
         raise InvalidRequestError(
             "match: this issuer signs for everybody, so the rule must say whose workload it means, by a "
-            f"subject_prefix or one of the claims {', '.join(sorted(identifying))}"
+            f"subject_prefix, or one of the claims {', '.join(sorted(identifying))} in claims or condition"
         )
 
 
-def mismatch(match: Match, claims: Mapping[str, Any]) -> str | None:
-    """The first condition that verified `claims` do not meet, by its name in the log; None if they meet all."""
+async def mismatch(match: Match, claims: Mapping[str, Any]) -> str | None:
+    """The first matcher that verified `claims` do not meet, by its name in the log; None if they meet all."""
     prefix = match.get("subject_prefix")
     if prefix is not None:
         subject = str(claims["sub"])
@@ -59,6 +59,7 @@ def mismatch(match: Match, claims: Mapping[str, Any]) -> str | None:
         # Only texts: what looks like another's True must not pass for it.
         if not isinstance(claims.get(name), str) or claims[name] != value:
             return "match_claims"
-    if match.get("condition") is not None:
+    condition = match.get("condition")
+    if condition is not None and not await holds(condition, claims):
         return "match_condition"
     return None

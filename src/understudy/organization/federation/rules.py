@@ -8,10 +8,12 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
+from understudy.organization.federation.conditions import check_condition
 from understudy.organization.federation.issuers import WORKLOAD_SCOPES, find_issuer
 from understudy.organization.federation.matching import check_match
 from understudy.organization.federation.shapes import (
     DEFAULT_TOKEN_LIFETIME,
+    Match,
     RuleCreateParams,
     RuleListParams,
     RuleUpdateParams,
@@ -73,6 +75,7 @@ class Rules:
         everywhere, workspace_id = params.get("applies_to_all_workspaces", False), params.get("workspace_id")
         if not everywhere and workspace_id is None:
             raise InvalidRequestError("workspace_id: Field required unless applies_to_all_workspaces is true")
+        await _check_condition(params["match"])
         async with self._store.change(principal.organization_id, actor) as change:
             await refuse_taken(change, federation_rules, params["name"])
             issuer = await _referred(change, "issuer_id", params["issuer_id"], find_issuer)
@@ -104,6 +107,8 @@ class Rules:
         self, principal: Principal, actor: Actor, rule_id: str, params: RuleUpdateParams
     ) -> dict[str, Any]:
         """`match` and `target` are replaced as a whole; the issuer stays. 400 for an archived rule."""
+        require(principal, "federation:write")
+        await _check_condition(params.get("match"))
         async with self._store.change(principal.organization_id, actor) as change:
             row = await find_managed(change, principal, rule_id)
             before = await _show(change.connection, principal.organization_id, rule_id)
@@ -201,6 +206,13 @@ async def enable(change: Change, rule_id: str, workspace_id: str) -> None:
         "created_by_id": change.actor.id,
     }
     await change.connection.execute(insert(federation_rule_workspaces).values(values))
+
+
+async def _check_condition(match: Match | None) -> None:
+    """Before a transaction begins: it takes a while."""
+    condition = None if match is None else match.get("condition")
+    if condition is not None:
+        await check_condition(condition)
 
 
 async def _show(connection: AsyncConnection, organization_id: str, rule_id: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from understudy.http.exchange import Exchange
 from understudy.http.query import read_query
 from understudy.organization.bodies import read_body
@@ -18,6 +20,9 @@ from understudy.organization.people.shapes import (
 )
 from understudy.organization.people.users import Users
 from understudy.organization.store import actor_of, principal_of
+from understudy.wire.errors import InvalidRequestError
+
+_SIGN_OUT: Final = "admin-user-sign-out-2026-10-08"
 
 
 class UsersEndpoints:
@@ -41,6 +46,13 @@ class UsersEndpoints:
     async def remove(self, exchange: Exchange) -> None:
         user_id = exchange.path_params["user_id"]
         await exchange.respond_json(await self._service.remove(principal_of(exchange), actor_of(exchange), user_id))
+
+    async def sign_out(self, exchange: Exchange) -> None:
+        if _SIGN_OUT not in exchange.betas:
+            # [guess] the text
+            raise InvalidRequestError(f"This endpoint needs the `{_SIGN_OUT}` value of the `anthropic-beta` header")
+        user_id = exchange.path_params["user_id"]
+        await exchange.respond_json(await self._service.sign_out(principal_of(exchange), actor_of(exchange), user_id))
 
 
 class InvitesEndpoints:

@@ -14,15 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
 from understudy.organization.errors import coded
+from understudy.organization.maxima import refuse_members
 from understudy.organization.pages import Order, id_page
 from understudy.organization.people.emails import email_key, same_address
 from understudy.organization.people.shapes import InviteCreateParams, InviteListParams, invite, invite_status
 from understudy.organization.people.users import insert_user, refuse_member
 from understudy.organization.roles import require
+from understudy.organization.rows import find_row
 from understudy.organization.store import Actor, Store, from_json, to_json
 from understudy.organization.tables import invites, rbac_group_members, rbac_groups
 from understudy.storage.secrets import RootSecret
-from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import new_id
 
 LIFETIME: Final = 21 * 86_400.0
@@ -67,7 +69,8 @@ class Invites:
             return invite(await _find(connection, principal.organization_id, invite_id), self._store.clock())
 
     async def create(self, principal: Principal, actor: Actor, params: InviteCreateParams) -> dict[str, Any]:
-        """400 `already_member` or `invite_already_exists`, naming which (SDK 2.12.0); 400 for an unknown group."""
+        """400 `already_member` or `invite_already_exists`, naming which (SDK 2.12.0); 400 for an unknown group, and for
+        one too many."""
         require(principal, "members:write")
         groups = list(dict.fromkeys(params.get("rbac_group_ids", [])))
         if groups:
@@ -77,6 +80,7 @@ class Invites:
             await refuse_member(connection, organization_id, params["email"])
             await _refuse_pending(connection, organization_id, params["email"], change.now)
             await _check_groups(connection, organization_id, groups)
+            await refuse_members(connection, organization_id, change.most.members, change.now)
             values = {
                 "id": new_id("invite_"),
                 "organization_id": organization_id,
@@ -147,11 +151,7 @@ def _seal(key: bytes, row: Any) -> str:
 
 
 async def _find(connection: AsyncConnection, organization_id: str, invite_id: str) -> Any:
-    where = (invites.c.id == invite_id) & (invites.c.organization_id == organization_id)
-    row = (await connection.execute(select(invites).where(where))).one_or_none()
-    if row is None:
-        raise NotFoundError("Invite not found")
-    return row
+    return await find_row(connection, invites, organization_id, invite_id, "Invite")
 
 
 async def _refuse_pending(connection: AsyncConnection, organization_id: str, email: str, now: float) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.pagination import PageParams
 from understudy.http.principal import Principal
+from understudy.organization.maxima import refuse_workspace_members
 from understudy.organization.pages import Order, id_page
 from understudy.organization.people.shapes import MemberAddParams, MemberUpdateParams, member
 from understudy.organization.people.users import find_user
@@ -59,6 +60,7 @@ class Members:
             there = _is(workspace_id, params["user_id"])
             if (await connection.execute(select(workspace_members.c.user_id).where(there))).first() is not None:
                 raise InvalidRequestError("User is already a member of the workspace")
+            await refuse_workspace_members(connection, workspace_id, change.most.workspace_members)
             values = {**params, "workspace_id": workspace_id, "created_at": change.now}
             await connection.execute(insert(workspace_members).values(values))
             made = member(await _find(connection, workspace_id, params["user_id"]))

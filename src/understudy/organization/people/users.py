@@ -12,14 +12,16 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
-from understudy.organization.errors import coded
+from understudy.organization.errors import coded, denied
+from understudy.organization.maxima import refuse_members
 from understudy.organization.pages import Order, id_page
 from understudy.organization.people.emails import email_key, same_address
 from understudy.organization.people.shapes import UserAddParams, UserListParams, user
-from understudy.organization.roles import ADMINISTRATIVE, ASSIGNABLE, OrganizationRole, require
+from understudy.organization.roles import ADMINISTRATIVE, ASSIGNABLE, OrganizationRole, may, require
+from understudy.organization.rows import find_row
 from understudy.organization.store import Actor, Change, Store
 from understudy.organization.tables import api_keys, rbac_group_members, users, workspace_members
-from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import new_id
 
 _GOVERNING: Final = ("admin", "owner", "primary_owner")
@@ -75,10 +77,11 @@ class Users:
             return await _set_role(change, row, role)
 
     async def add(self, principal: Principal, actor: Actor, params: UserAddParams) -> dict[str, Any]:
-        """A member without an invite. 400 `already_member`."""
+        """A member without an invite. 400 `already_member`, and for one too many."""
         require(principal, "admins:write")
         async with self._store.change(principal.organization_id, actor) as change:
             await refuse_member(change.connection, principal.organization_id, params["email"])
+            await refuse_members(change.connection, principal.organization_id, change.most.members, change.now)
             return await insert_user(change, params["email"], params["name"], params["role"])
 
     async def remove(
@@ -107,14 +110,29 @@ class Users:
             await change.log("user_removed", "user", user_id, before=user(row))
         return {"id": user_id, "type": "user_deleted"}
 
+    async def sign_out(self, principal: Principal, actor: Actor, user_id: str) -> dict[str, Any]:
+        """The member, unchanged: keys outlive it, and nobody is signed in here. What is asked is written down.
+
+        400 for the primary owner and for oneself, 403 for administrators whom the caller may not manage (SDK 2.12.0).
+        """
+        require(principal, "members:write")
+        async with self._store.change(principal.organization_id, actor) as change:
+            row = await find_user(change.connection, principal.organization_id, user_id)
+            if row.role == "primary_owner":
+                raise coded("cannot_sign_out_primary_owner", "Nobody can sign out the primary owner")
+            if row.id == principal.actor_id:
+                raise coded("cannot_sign_out_self", "The key or token acts for this user")
+            if row.role in ADMINISTRATIVE and not may(principal, "admins:write"):
+                if row.role == "membership_admin":
+                    raise denied("cannot_sign_out_membership_admin", "Your role does not sign out membership admins")
+                raise denied("cannot_sign_out_owner", "Your role does not sign out owners and administrators")
+            await change.log("user_signed_out", "user", user_id)
+            return user(row)
+
 
 async def find_user(connection: AsyncConnection, organization_id: str, user_id: str) -> Any:
     """The row of a present member. 404 for any other id."""
-    where = (users.c.id == user_id) & (users.c.organization_id == organization_id) & users.c.removed_at.is_(None)
-    row = (await connection.execute(select(users).where(where))).one_or_none()
-    if row is None:
-        raise NotFoundError("User not found")
-    return row
+    return await find_row(connection, users, organization_id, user_id, "User", users.c.removed_at.is_(None))
 
 
 async def refuse_member(connection: AsyncConnection, organization_id: str, email: str) -> None:

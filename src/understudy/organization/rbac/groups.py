@@ -12,6 +12,7 @@ from understudy.organization.pages import CursorParams, Cursors, Order, cursor_p
 from understudy.organization.people.users import find_user
 from understudy.organization.rbac.shapes import NEWEST, GroupUpdateParams, group, group_member
 from understudy.organization.roles import require
+from understudy.organization.rows import find_row
 from understudy.organization.store import Actor, Store
 from understudy.organization.tables import rbac_group_members, rbac_groups, users
 from understudy.wire.errors import InvalidRequestError, NotFoundError
@@ -141,8 +142,4 @@ async def _member(connection: AsyncConnection, group_id: str, user_id: str) -> A
 
 
 async def _find(connection: AsyncConnection, organization_id: str, group_id: str) -> Any:
-    where = (rbac_groups.c.id == group_id) & (rbac_groups.c.organization_id == organization_id)
-    row = (await connection.execute(select(rbac_groups).where(where))).one_or_none()
-    if row is None:
-        raise NotFoundError("RBAC group not found")
-    return row
+    return await find_row(connection, rbac_groups, organization_id, group_id, "RBAC group")

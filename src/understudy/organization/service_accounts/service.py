@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, insert, select, update
+from sqlalchemy import Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.principal import Principal
 from understudy.organization.errors import ConflictError
 from understudy.organization.pages import Cursors, Order, cursor_page
 from understudy.organization.roles import require
+from understudy.organization.rows import find_row, write_row
 from understudy.organization.service_accounts.shapes import (
     ArchivableListParams,
     ServiceAccountCreateParams,
@@ -19,7 +20,7 @@ from understudy.organization.service_accounts.shapes import (
 )
 from understudy.organization.store import Actor, Change, Store
 from understudy.organization.tables import federation_rules, service_accounts
-from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import new_id
 
 
@@ -90,7 +91,7 @@ class ServiceAccounts:
             if params.get("organization_role") is not None:
                 values["organization_role"] = params.get("organization_role")
             values |= changed(change)
-            return await self._write(change, row, values, "service_account_updated")
+            return await write_row(change, service_accounts, row, values, service_account, "service_account_updated")
 
     async def archive(self, principal: Principal, actor: Actor, service_account_id: str) -> dict[str, Any]:
         """Again changes nothing. 400 while a live rule acts as it."""
@@ -100,23 +101,13 @@ class ServiceAccounts:
             if row.archived_at is not None:
                 return service_account(row)
             await refuse_referenced(change, federation_rules.c.service_account_id == service_account_id)
-            return await self._write(change, row, archived(change), "service_account_archived")
-
-    async def _write(self, change: Change, row: Any, values: dict[str, Any], action: str) -> dict[str, Any]:
-        where = service_accounts.c.id == row.id
-        await change.connection.execute(update(service_accounts).where(where).values(values))
-        after = service_account(await find(change.connection, row.organization_id, row.id))
-        await change.log(action, "service_account", row.id, before=service_account(row), after=after)
-        return after
+            values = archived(change)
+            return await write_row(change, service_accounts, row, values, service_account, "service_account_archived")
 
 
 async def find(connection: AsyncConnection, organization_id: str, service_account_id: str) -> Any:
     """The account's row, archived or not. 404 for any other id."""
-    where = (service_accounts.c.id == service_account_id) & (service_accounts.c.organization_id == organization_id)
-    row = (await connection.execute(select(service_accounts).where(where))).one_or_none()
-    if row is None:
-        raise NotFoundError("Service account not found")
-    return row
+    return await find_row(connection, service_accounts, organization_id, service_account_id, "Service account")
 
 
 # --- what service accounts, issuers and rules have in common ---

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from understudy.http.principal import Principal
 from understudy.organization.pages import Order, id_page
 from understudy.organization.roles import require, workspaces_with
+from understudy.organization.rows import find_row, write_row
 from understudy.organization.store import Actor, Change, Store, from_json, to_json
 from understudy.organization.tables import api_keys, workspaces
 from understudy.organization.workspaces.shapes import (
@@ -21,9 +22,6 @@ from understudy.organization.workspaces.shapes import (
 )
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 from understudy.wire.ids import new_id
-
-MOST_ACTIVE: Final = 100
-"""Active workspaces that an organization may have; archived ones don't count."""
 
 # A new workspace's colour, in turn; the first is the one that documentation shows [guess: how the real one chooses].
 _COLORS: Final = ("#6C5BB9", "#2F7D6B", "#B9785B", "#3F6FB5", "#A8457A", "#7A8B2E")
@@ -62,7 +60,7 @@ class Workspaces:
             return workspace(await find_visible(connection, principal, workspace_id))
 
     async def create(self, principal: Principal, actor: Actor, params: WorkspaceCreateParams) -> dict[str, Any]:
-        """400 beyond MOST_ACTIVE, and for keys or profiles that are not kept here."""
+        """400 for one too many, and for keys or profiles that are not kept here."""
         require(principal, "workspaces:write")
         _refuse_unkept(params)
         residency = params.get("data_residency") or {}
@@ -72,8 +70,9 @@ class Workspaces:
         _check_geos(allowed, default)
         async with self._store.change(principal.organization_id, actor) as change:
             active = await _count_active(change.connection, principal.organization_id)
-            if active >= MOST_ACTIVE:
-                raise InvalidRequestError(f"The organization already has {MOST_ACTIVE} active workspaces, the maximum.")
+            most = change.most.workspaces
+            if active >= most:
+                raise InvalidRequestError(f"The organization already has {most} active workspaces, the maximum.")
             values: dict[str, Any] = {
                 "id": new_id("wrkspc_"),
                 "organization_id": principal.organization_id,
@@ -145,11 +144,7 @@ def refuse_archived(row: Any) -> None:
 
 
 async def _find(connection: AsyncConnection, organization_id: str, workspace_id: str) -> Any:
-    found = (workspaces.c.id == workspace_id) & (workspaces.c.organization_id == organization_id)
-    row = (await connection.execute(select(workspaces).where(found))).one_or_none()
-    if row is None:
-        raise NotFoundError(_UNKNOWN)
-    return row
+    return await find_row(connection, workspaces, organization_id, workspace_id, "Workspace")
 
 
 async def _count_active(connection: AsyncConnection, organization_id: str) -> int:
@@ -159,12 +154,7 @@ async def _count_active(connection: AsyncConnection, organization_id: str) -> in
 
 
 async def _write(change: Change, row: Any, values: dict[str, Any], action: str) -> dict[str, Any]:
-    if not values:
-        return workspace(row)
-    await change.connection.execute(update(workspaces).where(workspaces.c.id == row.id).values(values))
-    after = workspace(await _find(change.connection, row.organization_id, row.id))
-    await change.log(action, "workspace", row.id, before=workspace(row), after=after)
-    return after
+    return await write_row(change, workspaces, row, values, workspace, action) if values else workspace(row)
 
 
 def _residency(row: Any, params: WorkspaceUpdateParams) -> dict[str, Any]:
