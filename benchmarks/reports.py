@@ -21,9 +21,11 @@ from sqlalchemy import text
 from understudy.settings import StorageSettings
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
+from understudy.usage.grouping import Scope
+from understudy.usage.ranking import RankQuery, ranking
 from understudy.usage.reports import SECONDS, ReportQuery, Width, report
 from understudy.usage.rollups import bucket_of
-from understudy.usage.tables import COSTS, DAY, DIMENSIONS, HOUR, MINUTE, ROLLUPS, SUMMED
+from understudy.usage.tables import COSTS, DAY, DIMENSIONS, HOUR, MINUTE, ROLLUPS, SUMMED, TOKEN_COUNTERS
 
 ORGANIZATION: Final = "0b6d3b3a-4a4f-4d4f-9d4f-1f1f1f1f1f1f"
 MODELS: Final = (
@@ -53,6 +55,15 @@ REPORTS: Final[Mapping[str, tuple[Width, int, tuple[str, ...], list[tuple[str, f
     "1440 minutes by model": ("1m", 1_440, ("model",), []),
     "1440 minutes of last week by model": ("1m", -1_440, ("model",), []),
 }
+
+
+RANKINGS: Final[Mapping[str, tuple[Width | None, int, bool]]] = {
+    "30 days ranked by key and model": (None, 30, False),
+    "30 days of hours ranked by key and model": ("1h", 30, False),
+    "30 days of hours in time's order by key and model": ("1h", 30, True),
+    "1440 minutes ranked by key and model": ("1m", 1, False),
+}
+"""The Analytics API's, each the first page of 1,000 rows: the width of buckets, days, whether ordered by time."""
 
 
 async def fill(db: Database, rows: int, until: float) -> None:
@@ -112,26 +123,37 @@ async def fill(db: Database, rows: int, until: float) -> None:
 
 async def measure(db: Database, now: float) -> dict[str, tuple[float, int]]:
     """Milliseconds (the better of three) and rows of each report."""
-    found: dict[str, tuple[float, int]] = {}
+    measured: dict[str, tuple[float, int]] = {}
     for name, (width, buckets, group_by, filters) in REPORTS.items():
         seconds = SECONDS[width]
         end = int(now // seconds) * seconds - (7 * DAY if buckets < 0 else 0)
-        query = ReportQuery(
-            ORGANIZATION, end - abs(buckets) * seconds, end, width, group_by, filters, summed=SUMMED[:6]
-        )
+        scope = Scope(ORGANIZATION, group_by, filters)
+        query = ReportQuery(scope, end - abs(buckets) * seconds, end, width, summed=SUMMED[:6])
         times: list[float] = []
         rows = 0
         for _ in range(3):
             began = time.perf_counter()
-            rows = sum(map(len, (await report(db, query, now)).buckets.values()))
+            found = await report(db, query, now)
+            rows = sum(len(found.rows(begins)) for begins in range(query.start, query.end, seconds))
             times.append((time.perf_counter() - began) * 1_000)
-        found[name] = min(times), rows
+        measured[name] = min(times), rows
     began = time.perf_counter()
-    await report(
-        db, ReportQuery(ORGANIZATION, int(now) - 30 * DAY, int(now), "1d", ("workspace_id",), summed=COSTS), now
-    )
-    found["cost by workspace"] = (time.perf_counter() - began) * 1_000, 0
-    return found
+    for name, (width, days, by_time) in RANKINGS.items():
+        scope = Scope(ORGANIZATION, ("api_key_id", "model"))
+        ranked = RankQuery(
+            scope, int(now) - days * DAY, int(now), width, SUMMED[:6], TOKEN_COUNTERS, by_time=by_time, limit=1_000
+        )
+        times = []
+        rows = 0
+        for _ in range(3):
+            began = time.perf_counter()
+            rows = len((await ranking(db, ranked, now))[0])
+            times.append((time.perf_counter() - began) * 1_000)
+        measured[name] = min(times), rows
+    scope = Scope(ORGANIZATION, ("workspace_id",))
+    await report(db, ReportQuery(scope, int(now) - 30 * DAY, int(now), "1d", summed=COSTS), now)
+    measured["cost by workspace"] = (time.perf_counter() - began) * 1_000, 0
+    return measured
 
 
 async def main(url: str | None = None, rows: int = 1_000_000) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from asgi import Answer, InProcess, Records
 from installations import installation
 from understudy.control.spend_limits import SpendLimits, spend_limit_routes
-from understudy.control.usage_admin import UsageAdmin, usage_admin_routes
+from understudy.control.usage_admin import usage_admin_routes
 from understudy.control.usage_reports import usage_routes
 from understudy.http.envelope import Envelope
 from understudy.http.principal import Principal
@@ -24,7 +24,9 @@ from understudy.http.record import RequestRecord
 from understudy.limits.tiers import tier_table
 from understudy.organization.store import Store
 from understudy.organization.tables import api_keys, organizations, users, workspaces
+from understudy.storage.blobs import Blobs
 from understudy.storage.database import Database
+from understudy.usage.kept_bodies import KeptBodies
 from understudy.usage.metrics import Metrics
 from understudy.usage.prices import Pricing
 from understudy.usage.rows import request_rows
@@ -70,6 +72,7 @@ class Reporting:
     app: Envelope
     pricing: Pricing
     now: float
+    kept: KeptBodies
 
     async def write(self, records: Iterable[RequestRecord]) -> None:
         writer = RowWriter(self.db, Metrics([]), request_log=True, also_write=None)
@@ -125,7 +128,8 @@ async def reporting(
         async def nothing() -> None:
             pass
 
-        made = Reporting(db, None, pricing or Pricing(), at(now))  # pyright: ignore[reportArgumentType]
+        kept = KeptBodies(Blobs(None, data_dir))
+        made = Reporting(db, None, pricing or Pricing(), at(now), kept)  # pyright: ignore[reportArgumentType]
         store, callers = Store(db), Callers()
 
         def clock() -> float:
@@ -134,7 +138,7 @@ async def reporting(
         limits = SpendLimits(store, root, tier_table("2026-10"), clock=clock)
         made.app = Envelope(
             api_routes=[*usage_routes(db, root, clock), *spend_limit_routes(limits)],
-            other_routes=usage_admin_routes(UsageAdmin(store, root, clock), callers),
+            other_routes=usage_admin_routes(store, root, made.kept, callers, clock),
             authenticator=callers,
             request_log=Records(),
             start=nothing,

@@ -55,6 +55,31 @@ async def test_the_sdk_pages_through_analytics_reports(tmp_path: Path) -> None:
             assert len(types) == 5
 
 
+async def test_the_sdk_pages_through_ranked_usage_and_cost(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        start = at("2026-11-01T12:00:00")
+        await it.write([used(start + day * 86_400, model=SONNET if day % 2 else HAIKU) for day in range(20)])
+        async with sdk(it) as client:
+            usage = client.beta.organization.analytics.usage.list(
+                starting_at="2026-11-01T00:00:00Z",
+                ending_at="2026-11-22T00:00:00Z",
+                time_bucket_width="1d",
+                group_by=["model", "actor"],
+                order_by="time",
+                order="asc",
+                limit=6,
+            )
+            rows = [row async for row in usage]
+            assert len(rows) == 20
+            assert [row.starting_at for row in rows] == sorted(row.starting_at for row in rows)
+            assert {row.group.actor.type for row in rows if row.group.actor is not None} == {"api_actor"}
+            costs = client.beta.organization.analytics.cost.list(
+                starting_at="2026-11-01T00:00:00Z", group_by=["model", "token_type"], limit=1
+            )
+            kinds = [(row.group.model, row.group.token_type) async for row in costs]
+            assert len(set(kinds)) == len(kinds) == 10
+
+
 async def test_the_sdk_sets_and_reads_spend_limits(tmp_path: Path) -> None:
     async with reporting(tmp_path) as it, sdk(it) as client:
         limits = client.beta.organization.spend_limits

@@ -166,10 +166,6 @@ async def test_what_is_too_old_is_removed_and_the_days_sums_stay(tmp_path: Path)
         assert await pruning.prune() == 0
 
 
-async def test_by_default_nothing_is_kept_of_prompts_and_answers() -> None:
-    assert Retention().bodies == "none"
-
-
 @pytest.mark.each_database
 async def test_rows_from_before_the_roll_ups_are_added_up_when_the_database_is_upgraded(tmp_path: Path) -> None:
     db = Database(databases.settings(tmp_path))

@@ -4,8 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
-from usage.reporting import HAIKU, KEY_ID, MARKETING, SONNET, USER, reporting, used
+from asgi import Answer
+from understudy.limits.spend_bounds import load_bounds
+from understudy.limits.spend_tables import credit_entries
+from understudy.usage.request_log import Search, find
+from usage.reporting import HAIKU, KEY_ID, MARKETING, ORGANIZATION, SONNET, USER, at, reporting, used
 from usage_records import record
 
 ADMIN = "/_understudy/admin"
@@ -60,6 +65,29 @@ async def test_abuse_06_an_admin_key_beside_another_credential_opens_nothing(tmp
 
 
 @pytest.mark.each_database
+async def test_a_rare_request_is_looked_for_a_bounded_number_of_rows_at_a_time(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        start = at("2026-11-22T10:00:00")
+        await it.write(
+            [used(start + number, status=500 if number in {3, 55} else 200, model=HAIKU) for number in range(100)]
+        )
+        found: list[float] = []
+        pages, place = 0, None
+        while place is not None or not pages:
+            async with it.db.connect() as connection:
+                rows, place = await find(connection, Search(ORGANIZATION, equal={"status": 500}), place, 5, scanned=20)
+            found += [row.received_at for row in rows]
+            pages += 1
+        assert found == [start + 55, start + 3]
+        assert pages == 6  # the last one learns that there is nothing more
+        page = await it.get(f"{ADMIN}/requests", key="admin", status=500, limit=1)
+        assert page["next_page"] is not None
+        rest = await it.get(f"{ADMIN}/requests", key="admin", status=500, limit=1, page=page["next_page"])
+        assert [one["received_at"] for one in page["data"] + rest["data"]] == found
+        assert rest["next_page"] is None
+
+
+@pytest.mark.each_database
 async def test_a_nul_character_is_refused_before_the_database_is_asked(tmp_path: Path) -> None:
     async with reporting(tmp_path) as it:
         assert (await it.call(f"{ADMIN}/requests", key="admin", model="\0")).status == 400
@@ -92,6 +120,37 @@ async def test_credit_is_what_was_paid_in_less_what_was_spent_since(tmp_path: Pa
         for amount in ("0", "1e3", "NaN", "ten", "1.0000000001", 5, None, "9999999999999"):
             refused = await it.call(path, method="POST", key="admin", body={"amount": amount})
             assert refused.status == 400, amount
+
+
+@pytest.mark.each_database
+async def test_no_sum_of_credit_is_more_than_can_be_counted(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        path, most = f"{ADMIN}/credit", "1000000000"
+
+        async def pay(amount: str) -> Answer:
+            return await it.call(path, method="POST", key="admin", body={"amount": amount})
+
+        assert (await pay(most)).json()["balance"] == f"{most}.000000000"
+        refused = await pay("0.01")
+        assert (refused.status, refused.json()["error"]["message"]) == (
+            400,
+            "amount: all credit together must be at most a thousand million dollars",
+        )
+        # What an older version let in is still read, and can be taken back.
+        async with it.db.begin() as connection:
+            for number in range(12):
+                values = {"id": f"credit_{number}", "organization_id": ORGANIZATION, "amount": 10**18}
+                await connection.execute(
+                    insert(credit_entries).values(**values, spent_before=0, note="", created_at=1.0)
+                )
+            assert (await load_bounds(connection)).credit == {ORGANIZATION: 13 * 10**18}
+        assert (await it.get(path, key="admin"))["balance"] == "13000000000.000000000"
+        assert (await pay("1")).status == 400
+        assert (await pay(f"-{most}")).json()["balance"] == "12000000000.000000000"
+        budget = await it.call(
+            f"{ADMIN}/api_keys/{KEY_ID}/budget", method="POST", key="admin", body={"amount": "1000000001"}
+        )
+        assert budget.status == 400
 
 
 def _only_output(tokens: int) -> dict[str, int]:

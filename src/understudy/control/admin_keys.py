@@ -5,7 +5,6 @@ All but accepting an invite is for who may on /v1/organizations: an admin key, o
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 from starlette.requests import Request
@@ -13,22 +12,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from typing_extensions import TypedDict
 
-from understudy.http.credentials import authenticate
+from understudy.control.acting import Action, acting
 from understudy.http.envelope import EXCHANGE
 from understudy.http.exchange import Exchange
-from understudy.http.principal import ORGANIZATION_PATHS, Authenticator, Principal
+from understudy.http.principal import Authenticator, Principal
 from understudy.http.query import read_query
 from understudy.organization.api_keys.shapes import CREATE
 from understudy.organization.audit.service import LIST
 from understudy.organization.bodies import STRICT, Name, Printable, Shape, read_body
 from understudy.organization.people.shapes import USER_ADD, USER_ROLE
 from understudy.organization.routes import AdminServices
-from understudy.organization.store import Actor, actor_of, principal_of
+from understudy.organization.store import Actor, actor_of
 
 PATH: Final = "/_understudy/admin"
 ACCEPT_PATH: Final = "/_understudy/invites/accept"
-
-_Handler = Callable[[Exchange, Principal, Request], Awaitable[Any]]
 
 
 class _AcceptParams(TypedDict):
@@ -44,27 +41,27 @@ _ACCEPT: Final = Shape(_AcceptParams)
 def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[BaseRoute]:
     """The routes. Bodies and answers are JSON; a new key's secret stands in `raw_key` of the answer, this once."""
 
-    async def create_key(exchange: Exchange, principal: Principal, _: Request) -> Any:
+    async def create_key(exchange: Exchange, principal: Principal) -> Any:
         params = await read_body(exchange, CREATE)
         return await services.keys.create(principal, actor_of(exchange), params)
 
-    async def audit_log(exchange: Exchange, principal: Principal, _: Request) -> Any:
+    async def audit_log(exchange: Exchange, principal: Principal) -> Any:
         return await services.audit_log.list(principal, read_query(exchange, LIST.adapter))
 
-    async def add_user(exchange: Exchange, principal: Principal, _: Request) -> Any:
+    async def add_user(exchange: Exchange, principal: Principal) -> Any:
         params = await read_body(exchange, USER_ADD)
         return await services.users.add(principal, actor_of(exchange), params)
 
-    async def set_role(exchange: Exchange, principal: Principal, request: Request) -> Any:
+    async def set_role(exchange: Exchange, principal: Principal) -> Any:
         role = (await read_body(exchange, USER_ROLE))["role"]
-        return await services.users.set_role(principal, actor_of(exchange), request.path_params["user_id"], role)
+        return await services.users.set_role(principal, actor_of(exchange), exchange.path_params["user_id"], role)
 
-    async def remove_user(exchange: Exchange, principal: Principal, request: Request) -> Any:
-        user_id = request.path_params["user_id"]
+    async def remove_user(exchange: Exchange, principal: Principal) -> Any:
+        user_id = exchange.path_params["user_id"]
         return await services.users.remove(principal, actor_of(exchange), user_id, administrators=True)
 
-    async def invite_token(_: Exchange, principal: Principal, request: Request) -> Any:
-        invite_id = request.path_params["invite_id"]
+    async def invite_token(exchange: Exchange, principal: Principal) -> Any:
+        invite_id = exchange.path_params["invite_id"]
         token = await services.invites.token(principal, invite_id)
         return {"type": "invite_token", "invite_id": invite_id, "token": token}
 
@@ -76,25 +73,15 @@ def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[
         actor = Actor("invited", address=address, user_agent=agent, request_id=exchange.request_id)
         return JSONResponse(await services.invites.accept(actor, params["token"], params["name"]))
 
-    def guarded(handler: _Handler) -> Callable[[Request], Awaitable[Response]]:
-        async def handle(request: Request) -> Response:
-            exchange = cast("Exchange", request.scope[EXCHANGE])
-            exchange.principal = principal = await authenticate(exchange, authenticator, ORGANIZATION_PATHS)
-            record = exchange.record
-            record.organization_id, record.api_key_id = principal.organization_id, principal.api_key_id
-            # What Starlette found in the path belongs there too.
-            exchange.path_params = request.path_params
-            answer = await handler(exchange, principal_of(exchange), request)
-            return JSONResponse(answer, headers={"cache-control": "no-store"})
-
-        return handle
+    def route(path: str, method: str, action: Action) -> Route:
+        return Route(PATH + path, acting(authenticator, action), methods=[method])
 
     return [
-        Route(f"{PATH}/api_keys", guarded(create_key), methods=["POST"]),
-        Route(f"{PATH}/audit_log", guarded(audit_log), methods=["GET"]),
-        Route(f"{PATH}/users", guarded(add_user), methods=["POST"]),
-        Route(f"{PATH}/users/{{user_id}}", guarded(set_role), methods=["POST"]),
-        Route(f"{PATH}/users/{{user_id}}", guarded(remove_user), methods=["DELETE"]),
-        Route(f"{PATH}/invites/{{invite_id}}/token", guarded(invite_token), methods=["GET"]),
+        route("/api_keys", "POST", create_key),
+        route("/audit_log", "GET", audit_log),
+        route("/users", "POST", add_user),
+        route("/users/{user_id}", "POST", set_role),
+        route("/users/{user_id}", "DELETE", remove_user),
+        route("/invites/{invite_id}/token", "GET", invite_token),
         Route(ACCEPT_PATH, accept, methods=["POST"]),
     ]

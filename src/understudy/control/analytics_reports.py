@@ -14,13 +14,14 @@ from typing import Any, Final, Literal, NotRequired
 from typing_extensions import TypedDict
 
 from understudy.control.report_params import (
-    Buckets,
     RangeParams,
+    TimeParams,
     Values,
     bound_by,
     buckets,
     page_of,
     rfc3339,
+    time_buckets,
     values_of,
 )
 from understudy.engines.catalog import public_models
@@ -32,8 +33,9 @@ from understudy.organization.roles import require
 from understudy.organization.store import principal_of
 from understudy.storage.database import Database
 from understudy.storage.secrets import RootSecret
+from understudy.usage.grouping import Scope
 from understudy.usage.money import CURRENCY, cents
-from understudy.usage.reports import SECONDS, Report, ReportQuery, Width, report
+from understudy.usage.reports import NOTHING, ReportQuery, Sums, Width, report
 from understudy.usage.tables import COSTS, DAY, TOKEN_COUNTERS
 from understudy.wire.errors import InvalidRequestError
 
@@ -119,7 +121,7 @@ _NULLS: Final[Mapping[str, str | None]] = dict.fromkeys(
     )
 )
 # In the order of COSTS; what is no token is a cost type of its own.
-_COMPONENTS: Final = (
+COST_COMPONENTS: Final = (
     ("tokens", "uncached_input_tokens"),
     ("tokens", "cache_creation.ephemeral_5m_input_tokens"),
     ("tokens", "cache_creation.ephemeral_1h_input_tokens"),
@@ -143,10 +145,9 @@ class AnalyticsReports:
         """GET /v1/organizations/analytics/usage_report."""
         params = read_query(exchange, _USAGE.adapter)
 
-        def results(rows: Sequence[Sequence[int]], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-            return [
-                usage_result(shown[row[1]], row) for row in sorted(rows, key=lambda row: -sum(row[3:8]))[:_MOST_GROUPS]
-            ]
+        def results(rows: Sequence[Sums], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            ranked = sorted(rows, key=lambda row: -sum(row[2:7]))[:_MOST_GROUPS]
+            return [usage_result(shown[row[0]], row) for row in ranked]
 
         await self._answer(exchange, "analytics/usage_report", params, params.get("group_by[]", []), _SUMS, results)
 
@@ -157,9 +158,9 @@ class AnalyticsReports:
         group_by = params.get("group_by[]", [])
         types, tokens = "cost_type" in group_by, "token_type" in group_by
 
-        def results(rows: Sequence[Sequence[int]], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-            ranked = sorted(rows, key=lambda row: -sum(row[3:]))[:_MOST_GROUPS]
-            return [one for row in ranked for one in cost_results(shown[row[1]], row, types=types, tokens=tokens)]
+        def results(rows: Sequence[Sums], shown: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+            ranked = sorted(rows, key=lambda row: -sum(row[2:]))[:_MOST_GROUPS]
+            return [one for row in ranked for one in cost_results(shown[row[0]], row, types=types, tokens=tokens)]
 
         grouped = [name for name in group_by if name not in {"cost_type", "token_type"}]
         await self._answer(exchange, "analytics/cost_report", params, grouped, COSTS, results)
@@ -171,7 +172,7 @@ class AnalyticsReports:
         params: _Params,
         asked: Sequence[str],
         summed: Sequence[str],
-        results: Callable[[Sequence[Sequence[int]], Sequence[dict[str, Any]]], list[dict[str, Any]]],
+        results: Callable[[Sequence[Sums], Sequence[dict[str, Any]]], list[dict[str, Any]]],
     ) -> None:
         principal = principal_of(exchange)
         require(principal, "usage:read")
@@ -179,13 +180,13 @@ class AnalyticsReports:
             raise InvalidRequestError("group_by[]: rbac_group_id is not supported by this server")
         now = self._clock()
         bound = bound_by(name, principal.organization_id, params)
-        _check_range(params, now)
+        check_range(params, now)
         if params.get("ending_at") is None:
             params["ending_at"] = min(now + DAY, params["starting_at"] + _LONGEST)
         width = params.get("bucket_width", "1d")
         at = buckets(params, width, _LIMITS, now, self._cursors, bound)
         group_by = [one for one in dict.fromkeys(asked) if one in _GROUPED]
-        found = Report((), {})
+        found = NOTHING
         if not any(values_of(params, one) for one in _ELSEWHERE):
             filters: list[tuple[str, frozenset[str]]] = []
             for key, column in _COLUMN_OF_FILTER.items():
@@ -193,17 +194,17 @@ class AnalyticsReports:
                 if values:
                     ids = (self._id_of.get(one, one) if column == "model" else one for one in values)
                     filters.append((column, frozenset(ids)))
-            organization = principal.organization_id
-            query = ReportQuery(organization, at.start, at.end, width, group_by, filters, summed=summed)
+            scope = Scope(principal.organization_id, group_by, filters)
+            query = ReportQuery(scope, at.start, at.end, width, summed=summed)
             found = await report(self._db, query, now)
         shown = [dimensions_of(group_by, group) for group in found.groups]
-        data = time_buckets(at, width, found, lambda rows: results(rows, shown))
+        data = time_buckets(at, width, lambda begins: results(found.rows(begins), shown))
         refreshed = {"data_refreshed_at": rfc3339(int(now))}
         await exchange.respond_json({**page_of(data, at, self._cursors, bound), **refreshed})
 
 
-def _check_range(params: RangeParams, now: float) -> None:
-    """[guess] the texts of the errors."""
+def check_range(params: TimeParams, now: float) -> None:
+    """400 for a range that the Analytics API does not look at [guess: the texts]."""
     starting, ending = params["starting_at"], params.get("ending_at")
     if starting < _EARLIEST or starting < now - _FARTHEST:
         raise InvalidRequestError("starting_at: must be within the last 365 days and not before 2026-01-01T00:00:00Z")
@@ -220,9 +221,9 @@ def dimensions_of(group_by: Sequence[str], group: Sequence[str]) -> dict[str, An
     return shown
 
 
-def usage_result(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str, Any]:
+def usage_result(dimensions: Mapping[str, Any], row: Sums) -> dict[str, Any]:
     """A result of the usage report. `row` is one of a Report, summed by the token counters and web searches."""
-    _, _, requests, fresh, short, long, read, output, searches = row
+    _, requests, fresh, short, long, read, output, searches = row
     return {
         **dimensions,
         "uncached_input_tokens": fresh,
@@ -234,14 +235,12 @@ def usage_result(dimensions: Mapping[str, Any], row: Sequence[int]) -> dict[str,
     }
 
 
-def cost_results(
-    dimensions: Mapping[str, Any], row: Sequence[int], *, types: bool, tokens: bool
-) -> list[dict[str, Any]]:
+def cost_results(dimensions: Mapping[str, Any], row: Sums, *, types: bool, tokens: bool) -> list[dict[str, Any]]:
     """One result, or one for each cost type or token type that was charged. `row`: of a Report, summed by COSTS."""
     if not types and not tokens:
-        return [_cost(dimensions, sum(row[3:]), requests=row[2])]
+        return [_cost(dimensions, sum(row[2:]), requests=row[1])]
     amounts: dict[tuple[str | None, str | None], int] = {}
-    for (cost_type, token_type), amount in zip(_COMPONENTS, row[3:], strict=True):
+    for (cost_type, token_type), amount in zip(COST_COMPONENTS, row[2:], strict=True):
         key = (cost_type if types else None, token_type if tokens else None)
         amounts[key] = amounts.get(key, 0) + amount
     return [
@@ -269,18 +268,3 @@ def _cost(
         "token_type": token_type,
         "requests": requests,
     }
-
-
-def time_buckets(
-    at: Buckets, width: Width, found: Report, results: Callable[[Sequence[Sequence[int]]], list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    """The buckets of a page, with `results` of each one's rows."""
-    seconds = SECONDS[width]
-    return [
-        {
-            "starting_at": rfc3339(begins),
-            "ending_at": rfc3339(begins + seconds),
-            "results": results(found.buckets.get(begins, ())),
-        }
-        for begins in range(at.start, at.end, seconds)
-    ]

@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 
 from understudy.control.acting import Action, acting
 from understudy.control.report_params import Time, bound_by
+from understudy.control.request_admin import request_page
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator, Principal
 from understudy.http.query import read_query
@@ -30,12 +31,11 @@ from understudy.limits.plans import key_budget
 from understudy.limits.refusals import parse_exceeded
 from understudy.limits.watch import OverridesWatch
 from understudy.organization.bodies import STRICT, Shape, read_body
-from understudy.organization.pages import CursorParams, Cursors, Order, cursor_page
+from understudy.organization.pages import CursorParams, Cursors
 from understudy.organization.roles import require
 from understudy.organization.store import Store, actor_of
 from understudy.organization.tables import api_keys, workspaces
-from understudy.usage.request_log import search
-from understudy.usage.tables import request_log
+from understudy.usage.request_log import Search
 from understudy.wire.errors import NotFoundError, OverloadedError
 
 PATH: Final = "/_understudy/admin/limits"
@@ -50,7 +50,7 @@ _Id = Annotated[str, Field(min_length=1, max_length=256)]
 class TierBody(TypedDict):
     __pydantic_config__ = STRICT  # pyright: ignore[reportGeneralTypeIssues]
 
-    tier: _Id
+    tier: _Id | None
 
 
 class ModeBody(TypedDict):
@@ -119,7 +119,7 @@ class LimitsAdmin:
         }
 
     async def set_tier(self, exchange: Exchange, principal: Principal) -> dict[str, Any]:
-        """POST …/limits/tier: the organization's tier from now on."""
+        """POST …/limits/tier: the organization's tier from now on; null: the one that its spending has reached."""
         require(principal, "limits:write")
         wanted = (await read_body(exchange, _TIER))["tier"]
         organization_id = principal.organization_id
@@ -183,22 +183,17 @@ class LimitsAdmin:
         equal: dict[str, str | int] = {
             name: str(value) for name, value in params.items() if name in {"workspace_id", "api_key_id", "model"}
         }
-        query = search(
-            principal.organization_id,
-            request_id=request_id,
-            since=since,
-            equal=equal,
-        ).where(request_log.c.limit_exceeded.is_not(None))
-        async with self._store.connect() as connection:
-            return await cursor_page(
-                connection,
-                query,
-                params,
-                self._cursors,
-                order=Order(request_log.c.received_at, request_log.c.request_id),
-                bound=bound_by("limit decisions", principal.organization_id, params),
-                render=_decision,
-            )
+        asked = Search(
+            principal.organization_id, request_id=request_id, since=since, equal=equal, exceeded_a_limit=True
+        )
+        return await request_page(
+            self._store,
+            asked,
+            params,
+            self._cursors,
+            bound_by("limit decisions", principal.organization_id, params),
+            _decision,
+        )
 
     def _tier(self, organization_id: str) -> dict[str, Any]:
         tier = self._limiter.tier(organization_id)

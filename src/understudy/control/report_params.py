@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, NamedTuple, NotRequired
 
 from pydantic import BeforeValidator, Field
 from typing_extensions import TypedDict
 
-from understudy.organization.pages import Cursors, Nullable
+from understudy.organization.pages import EMPTY_IS_NULL, Cursors, Nullable
 from understudy.usage.reports import SECONDS, Width
 from understudy.wire.errors import InvalidRequestError
 
@@ -30,11 +30,6 @@ def _time(value: object) -> float:
         raise ValueError("must be an RFC 3339 timestamp with a time zone") from None
 
 
-def _none(text: str) -> str | None:
-    """The SDKs write a null in a query as an empty text."""
-    return text or None
-
-
 Time = Annotated[float, BeforeValidator(_time)]
 """A moment in seconds since the epoch; in the query a text of RFC 3339."""
 
@@ -42,13 +37,18 @@ Values = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length
 """The values of a filter."""
 
 
-class RangeParams(TypedDict):
+class TimeParams(TypedDict):
     """The query of every report."""
 
     starting_at: Time
-    ending_at: NotRequired[Annotated[Time | None, BeforeValidator(_none)]]
-    limit: NotRequired[Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none)]]
+    ending_at: NotRequired[Annotated[Time | None, EMPTY_IS_NULL]]
     page: NotRequired[Nullable]
+
+
+class RangeParams(TimeParams):
+    """The query of reports whose pages hold buckets."""
+
+    limit: NotRequired[Annotated[Annotated[int, Field(ge=1)] | None, EMPTY_IS_NULL]]
 
 
 def values_of(params: Mapping[str, Any], name: str) -> list[str]:
@@ -102,6 +102,17 @@ def buckets(
 def rfc3339(seconds: int) -> str:
     """A bucket's bound as the reports write it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def time_buckets(at: Buckets, width: Width, results: Callable[[int], Any]) -> list[dict[str, Any]]:
+    """The buckets of a page, those without usage too. `results` makes those of the one that begins at a moment."""
+    seconds = SECONDS[width]
+    return [bucket(begins, seconds, results(begins)) for begins in range(at.start, at.end, seconds)]
+
+
+def bucket(begins: int, seconds: int, results: Any) -> dict[str, Any]:
+    """A bucket as the reports show it."""
+    return {"starting_at": rfc3339(begins), "ending_at": rfc3339(begins + seconds), "results": results}
 
 
 def bound_by(name: str, organization_id: str, params: Mapping[str, Any]) -> list[Any]:

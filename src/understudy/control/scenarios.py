@@ -17,7 +17,7 @@ from understudy.control.watching import ScenarioWatch
 from understudy.engines.scenarios.parsing import ScenarioError, parse_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.http.body import read_json_body
-from understudy.http.envelope import Envelope
+from understudy.http.envelope import Endpoint, Envelope
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
 from understudy.wire.errors import InvalidRequestError
@@ -78,13 +78,20 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers:
     ]
 
 
-def connect(envelope: Envelope, scenarios: Scenarios) -> None:
-    """Let `envelope` show its requests to `scenarios` from the moment one is loaded, and no longer."""
+def connect(envelope: Envelope, scenarios: Scenarios, always: Endpoint | None = None) -> None:
+    """Let `envelope` show its requests to `scenarios` from the moment one is loaded, and no longer. `always` sees them
+    first, whether or not."""
     watch = ScenarioWatch(scenarios)
 
-    def follow(active: bool) -> None:
-        envelope.watch = watch if active else None
+    async def both(exchange: Exchange) -> None:
+        if always is not None:
+            await always(exchange)
+        await watch(exchange)
 
+    def follow(active: bool) -> None:
+        envelope.watch = both if active else always
+
+    follow(False)
     scenarios.on_active = follow
     scenarios.on_ids = count_ids
     if scenarios.active:

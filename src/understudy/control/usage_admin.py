@@ -1,317 +1,40 @@
-"""/_understudy/admin: the request log, this month's spending, credit, alerts and budgets of keys, with an admin key.
-
-None of this is in the real API. Amounts are US dollars as decimal text.
-"""
+"""/_understudy/admin: the request log, and what was and may be spent. None of it is in the real API."""
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from decimal import Decimal
-from typing import Annotated, Any, Final, NotRequired
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-from pydantic import AfterValidator, Field
-from sqlalchemy import Table, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
-from typing_extensions import TypedDict
 
 from understudy.control.guarding import guard
-from understudy.control.report_params import Time, bound_by
-from understudy.control.spend_shapes import user_actor
+from understudy.control.request_admin import RequestAdmin
+from understudy.control.spend_admin import SpendAdmin
 from understudy.http.exchange import Exchange
-from understudy.http.pagination import DEFAULT_LIMIT
 from understudy.http.principal import Authenticator
-from understudy.http.query import read_query
-from understudy.limits.spend_increases import ask_for_increase
-from understudy.limits.spend_tables import credit_entries, spend_alerts, spend_limits
-from understudy.limits.spend_writes import add_alert, add_credit, delete_alert, set_spend_limit
-from understudy.organization.bodies import STRICT, Printable, Shape, read_body
-from understudy.organization.clock import rfc3339
-from understudy.organization.pages import CursorParams, Cursors, Order, cursor_page
-from understudy.organization.store import Change, Store, actor_of, principal_of
-from understudy.organization.tables import api_keys, users, workspaces
+from understudy.organization.pages import Cursors
+from understudy.organization.store import Store, principal_of
 from understudy.storage.secrets import RootSecret
-from understudy.usage.money import dollars, nano
-from understudy.usage.request_log import FILTERS, search, shown
-from understudy.usage.sums import month_of, spent_ever, spent_in
-from understudy.usage.tables import request_log
-from understudy.wire.errors import InvalidRequestError, NotFoundError
+from understudy.usage.kept_bodies import KeptBodies
 
 PATH: Final = "/_understudy/admin"
-
-_NUMBER: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,9})?", re.ASCII)
-
-
-def _money(text: str) -> str:
-    if not _NUMBER.fullmatch(text):
-        raise ValueError("must be an amount in dollars as decimal text, such as 12.50")
-    return text
-
-
-Money = Annotated[str, AfterValidator(_money)]
-_Id = Annotated[Printable, Field(min_length=1, max_length=256)]
-
-
-class LogParams(CursorParams):
-    request_id: NotRequired[_Id]
-    since: NotRequired[Time]
-    until: NotRequired[Time]
-    workspace_id: NotRequired[_Id]
-    api_key_id: NotRequired[_Id]
-    actor_id: NotRequired[_Id]
-    model: NotRequired[_Id]
-    engine: NotRequired[_Id]
-    status: NotRequired[Annotated[int, Field(ge=100, le=999)]]
-    error_type: NotRequired[_Id]
-    stop_reason: NotRequired[_Id]
-    message_id: NotRequired[_Id]
-
-
-class CreditBody(TypedDict):
-    __pydantic_config__ = STRICT  # pyright: ignore[reportGeneralTypeIssues]
-
-    amount: Money
-    note: NotRequired[Annotated[Printable, Field(max_length=500)]]
-
-
-class AlertBody(TypedDict):
-    __pydantic_config__ = STRICT  # pyright: ignore[reportGeneralTypeIssues]
-
-    amount: Money
-    workspace_id: NotRequired[_Id | None]
-
-
-class BudgetBody(TypedDict):
-    __pydantic_config__ = STRICT  # pyright: ignore[reportGeneralTypeIssues]
-
-    amount: Money | None
-
-
-class IncreaseBody(TypedDict):
-    __pydantic_config__ = STRICT  # pyright: ignore[reportGeneralTypeIssues]
-
-    user_id: _Id
-
-
-_LOG: Final = Shape(LogParams)
-_CREDIT: Final = Shape(CreditBody)
-_ALERT: Final = Shape(AlertBody)
-_BUDGET: Final = Shape(BudgetBody)
-_INCREASE: Final = Shape(IncreaseBody)
 
 _Handler = Callable[[Exchange, str], Awaitable[dict[str, Any]]]
 
 
-class UsageAdmin:
-    """`clock`: seconds since the epoch."""
-
-    def __init__(self, store: Store, root: RootSecret, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
-        self._cursors = Cursors(root)
-        self._clock = clock
-
-    async def requests(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """GET …/requests: the request log, newest first."""
-        params = read_query(exchange, _LOG.adapter)
-        equal = _given(params, FILTERS)
-        query = search(
-            organization_id,
-            request_id=params.get("request_id"),
-            since=params.get("since"),
-            until=params.get("until"),
-            equal=equal,
-        )
-        async with self._store.connect() as connection:
-            return await cursor_page(
-                connection,
-                query,
-                params,
-                self._cursors,
-                order=Order(request_log.c.received_at, request_log.c.request_id),
-                bound=bound_by("requests", organization_id, params),
-                render=shown,
-            )
-
-    async def spend(self, _: Exchange, organization_id: str) -> dict[str, Any]:
-        """GET …/spend: what was spent this month, by workspace, member and key."""
-        month = month_of(self._clock())
-        async with self._store.connect() as connection:
-            spent = await spent_in(connection, month)
-        by: dict[str, dict[str, str]] = {"workspace": {}, "user": {}, "api_key": {}}
-        total = 0
-        for (of, scope, id_), amount in spent.items():
-            if of == organization_id:
-                if scope == "organization":
-                    total = amount
-                else:
-                    by[scope][id_] = _text(amount)
-        return {
-            "type": "month_spend",
-            "month": month.name,
-            "ends_at": rfc3339(month.end),
-            "amount": _text(total),
-            "currency": "USD",
-            "workspaces": by["workspace"],
-            "actors": by["user"],
-            "api_keys": by["api_key"],
-        }
-
-    async def credit(self, _: Exchange, organization_id: str) -> dict[str, Any]:
-        """GET …/credit: the balance, None for an organization that pays afterwards, and the newest entries."""
-        async with self._store.connect() as connection:
-            return await _credit(connection, organization_id)
-
-    async def pay_in(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """POST …/credit."""
-        body = await read_body(exchange, _CREDIT)
-        async with self._change(exchange, organization_id) as change:
-            note = body.get("note", "")
-            id_ = await add_credit(change.connection, organization_id, nano(Decimal(body["amount"])), note)
-            await change.log("credit_added", "credit_entry", id_, after={"amount": body["amount"], "note": note})
-            return await _credit(change.connection, organization_id)
-
-    async def alerts(self, _: Exchange, organization_id: str) -> dict[str, Any]:
-        """GET …/spend_alerts: each with whether it was reached this month."""
-        of = spend_alerts.c
-        query = select(spend_alerts).where(of.organization_id == organization_id).order_by(of.created_at, of.id)
-        async with self._store.connect() as connection:
-            spent = await spent_in(connection, month_of(self._clock()))
-            rows = (await connection.execute(query)).all()
-        data: list[dict[str, Any]] = []
-        for row in rows:
-            scope = "workspace" if row.workspace_id else "organization"
-            amount = spent.get((organization_id, scope, row.workspace_id), 0)
-            data.append(
-                {
-                    "id": row.id,
-                    "type": "spend_alert",
-                    "workspace_id": row.workspace_id or None,
-                    "amount": _text(row.amount),
-                    "spent": _text(amount),
-                    "is_reached": amount >= row.amount,
-                    "created_at": rfc3339(row.created_at),
-                }
-            )
-        return {"data": data}
-
-    async def add_alert(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """POST …/spend_alerts."""
-        body = await read_body(exchange, _ALERT)
-        workspace_id = body.get("workspace_id")
-        async with self._change(exchange, organization_id) as change:
-            if workspace_id is not None:
-                await _check_owner(change.connection, workspaces, workspace_id, organization_id)
-            amount = nano(Decimal(body["amount"]))
-            id_ = await add_alert(change.connection, organization_id, workspace_id or "", amount)
-            await change.log("spend_alert_created", "spend_alert", id_, after={**body})
-        return {"id": id_, "type": "spend_alert", "workspace_id": workspace_id, "amount": _text(amount)}
-
-    async def delete_alert(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """DELETE …/spend_alerts/{id}."""
-        id_ = exchange.path_params["id"]
-        async with self._change(exchange, organization_id) as change:
-            await delete_alert(change.connection, organization_id, id_)
-            await change.log("spend_alert_deleted", "spend_alert", id_)
-        return {"id": id_, "type": "spend_alert_deleted"}
-
-    async def budget(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """GET …/api_keys/{id}/budget: what a key may spend in a month, and has."""
-        id_ = exchange.path_params["id"]
-        async with self._store.connect() as connection:
-            await _check_owner(connection, api_keys, id_, organization_id)
-            return await self._budget(connection, organization_id, id_)
-
-    async def set_budget(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """POST …/api_keys/{id}/budget; an amount of null removes it."""
-        body = await read_body(exchange, _BUDGET)
-        id_, given = exchange.path_params["id"], body["amount"]
-        amount = None if given is None else nano(Decimal(given))
-        async with self._change(exchange, organization_id) as change:
-            await _check_owner(change.connection, api_keys, id_, organization_id)
-            await set_spend_limit(change.connection, organization_id, "api_key", id_, amount)
-            await change.log("api_key_budget_set", "api_key", id_, after={**body})
-            return await self._budget(change.connection, organization_id, id_)
-
-    async def ask(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
-        """POST …/spend_limit_increase_requests: a member asks for more."""
-        body = await read_body(exchange, _INCREASE)
-        async with self._change(exchange, organization_id) as change:
-            query = select(users).where(
-                users.c.id == body["user_id"], users.c.organization_id == organization_id, users.c.removed_at.is_(None)
-            )
-            user = (await change.connection.execute(query)).one_or_none()
-            if user is None:
-                raise InvalidRequestError("user_id: no member has this id")
-            row = await ask_for_increase(change.connection, organization_id, user.id)
-            await change.log("spend_limit_increase_requested", "spend_limit_increase_request", row.id)
-        return {
-            "id": row.id,
-            "type": "spend_limit_increase_request",
-            "status": row.status,
-            "actor": user_actor(user),
-            "created_at": rfc3339(row.created_at),
-        }
-
-    async def _budget(self, connection: AsyncConnection, organization_id: str, id_: str) -> dict[str, Any]:
-        of = spend_limits.c
-        query = select(of.amount).where(
-            of.organization_id == organization_id, of.scope_type == "api_key", of.scope_id == id_
-        )
-        amount: int | None = (await connection.execute(query)).scalar()
-        spent = await spent_in(connection, month_of(self._clock()))
-        return {
-            "type": "api_key_budget",
-            "api_key_id": id_,
-            "amount": None if amount is None else _text(amount),
-            "spent": _text(spent.get((organization_id, "api_key", id_), 0)),
-        }
-
-    def _change(self, exchange: Exchange, organization_id: str) -> AbstractAsyncContextManager[Change]:
-        return self._store.change(organization_id, actor_of(exchange))
-
-
-def _given(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, str | int]:
-    return {name: params[name] for name in names if name in params}
-
-
-def _text(amount: int) -> str:
-    return f"{dollars(amount):f}"
-
-
-async def _check_owner(connection: AsyncConnection, table: Table, id_: str, organization_id: str) -> None:
-    query = select(table.c.id).where(table.c.id == id_, table.c.organization_id == organization_id)
-    if (await connection.execute(query)).first() is None:
-        raise NotFoundError
-
-
-async def _credit(connection: AsyncConnection, organization_id: str) -> dict[str, Any]:
-    of = credit_entries.c
-    mine = of.organization_id == organization_id
-    paid = (await connection.execute(select(func.sum(of.amount) + func.sum(of.spent_before)).where(mine))).scalar()
-    newest = select(credit_entries).where(mine).order_by(of.created_at.desc(), of.id.desc()).limit(DEFAULT_LIMIT)
-    entries = (await connection.execute(newest)).all()
-    balance = None
-    if paid is not None:
-        balance = _text(int(paid) - (await spent_ever(connection)).get(organization_id, 0))
-    return {
-        "type": "credit",
-        "balance": balance,
-        "currency": "USD",
-        "entries": [
-            {"id": row.id, "amount": _text(row.amount), "note": row.note, "created_at": rfc3339(row.created_at)}
-            for row in entries
-        ],
-    }
-
-
-def usage_admin_routes(admin: UsageAdmin, authenticator: Authenticator) -> list[BaseRoute]:
-    """The routes. All need an admin key, and show its organization."""
+def usage_admin_routes(
+    store: Store,
+    root: RootSecret,
+    kept: KeptBodies,
+    authenticator: Authenticator,
+    clock: Callable[[], float] = time.time,
+) -> list[BaseRoute]:
+    """The routes. All need an admin key, and show its organization. `clock`: seconds since the epoch."""
     guarded = guard(authenticator)
+    requests, spending = RequestAdmin(store, Cursors(root), kept), SpendAdmin(store, clock)
 
     def route(path: str, method: str, handler: _Handler) -> Route:
         async def handle(exchange: Exchange, request: Request) -> Response:
@@ -321,14 +44,15 @@ def usage_admin_routes(admin: UsageAdmin, authenticator: Authenticator) -> list[
         return Route(PATH + path, guarded(handle), methods=[method])
 
     return [
-        route("/requests", "GET", admin.requests),
-        route("/spend", "GET", admin.spend),
-        route("/credit", "GET", admin.credit),
-        route("/credit", "POST", admin.pay_in),
-        route("/spend_alerts", "GET", admin.alerts),
-        route("/spend_alerts", "POST", admin.add_alert),
-        route("/spend_alerts/{id}", "DELETE", admin.delete_alert),
-        route("/api_keys/{id}/budget", "GET", admin.budget),
-        route("/api_keys/{id}/budget", "POST", admin.set_budget),
-        route("/spend_limit_increase_requests", "POST", admin.ask),
+        route("/requests", "GET", requests.list),
+        route("/requests/{id}", "GET", requests.retrieve),
+        route("/spend", "GET", spending.spend),
+        route("/credit", "GET", spending.credit),
+        route("/credit", "POST", spending.pay_in),
+        route("/spend_alerts", "GET", spending.alerts),
+        route("/spend_alerts", "POST", spending.add_alert),
+        route("/spend_alerts/{id}", "DELETE", spending.delete_alert),
+        route("/api_keys/{id}/budget", "GET", spending.budget),
+        route("/api_keys/{id}/budget", "POST", spending.set_budget),
+        route("/spend_limit_increase_requests", "POST", spending.ask),
     ]

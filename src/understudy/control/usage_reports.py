@@ -14,15 +14,17 @@ import orjson
 from sqlalchemy import select
 from typing_extensions import TypedDict
 
+from understudy.control.analytics import Analytics
 from understudy.control.analytics_reports import AnalyticsReports
 from understudy.control.report_params import (
     Buckets,
     RangeParams,
     Values,
     bound_by,
+    bucket,
     buckets,
     page_of,
-    rfc3339,
+    time_buckets,
     values_of,
 )
 from understudy.engines.catalog import public_models
@@ -36,8 +38,9 @@ from understudy.organization.store import principal_of
 from understudy.organization.tables import workspaces
 from understudy.storage.database import Database
 from understudy.storage.secrets import RootSecret
+from understudy.usage.grouping import Scope
 from understudy.usage.money import CURRENCY, cents
-from understudy.usage.reports import SECONDS, Report, ReportQuery, Width, report
+from understudy.usage.reports import SECONDS, Report, ReportQuery, Sums, Width, report
 from understudy.usage.tables import COSTS, TOKEN_COUNTERS
 from understudy.wire.errors import InvalidRequestError
 
@@ -142,7 +145,8 @@ class UsageReports:
             values = values_of(params, name)
             if values:
                 filters.append((column, frozenset(map(self._id, values) if column == "model" else values)))
-        query = ReportQuery(principal.organization_id, at.start, at.end, width, group_by, filters, summed=_USAGE_SUMS)
+        scope = Scope(principal.organization_id, group_by, filters)
+        query = ReportQuery(scope, at.start, at.end, width, summed=_USAGE_SUMS)
         found = await report(self._db, query, now)
         default = await self._default_workspace(principal.organization_id) if "workspace_id" in group_by else None
         shown = [_dimensions(group_by, group, default) for group in found.groups]
@@ -162,31 +166,24 @@ class UsageReports:
         bound = bound_by("cost_report", principal.organization_id, params)
         now = self._clock()
         at = buckets(params, "1d", LIMITS, now, self._cursors, bound)
-        query = ReportQuery(
-            principal.organization_id,
-            at.start,
-            at.end,
-            "1d",
-            group_by,
-            without=[("service_tier", frozenset({"priority"}))],
-            summed=COSTS,
-        )
+        scope = Scope(principal.organization_id, group_by, without=[("service_tier", frozenset({"priority"}))])
+        query = ReportQuery(scope, at.start, at.end, "1d", summed=COSTS)
         found = await report(self._db, query, now)
         default = await self._default_workspace(principal.organization_id) if by_workspace else None
         shows_speed = _FAST_MODE in exchange.betas
 
-        def results(row: Sequence[int]) -> list[dict[str, Any]]:
-            group = dict(zip(group_by, found.groups[row[1]], strict=True))
+        def results(row: Sums) -> list[dict[str, Any]]:
+            group = dict(zip(group_by, found.groups[row[0]], strict=True))
             workspace = group.get("workspace_id")
             line: dict[str, Any] = {**_NO_COST, "workspace_id": None if workspace in {"", default} else workspace}
             if shows_speed:
                 line["speed"] = None
             if described:
-                return [one for one in self._described(line, group, row[3:]) if one["amount"] != "0"]
-            total = sum(row[3:])
+                return [one for one in self._described(line, group, row[2:]) if one["amount"] != "0"]
+            total = sum(row[2:])
             return [{**line, "amount": cents(total)}] if total else []
 
-        data = _buckets(at, "1d", found, results)
+        data = time_buckets(at, "1d", lambda begins: [one for row in found.rows(begins) for one in results(row)])
         await exchange.respond_json(page_of(data, at, self._cursors, bound))
 
     def _described(self, line: dict[str, Any], group: Mapping[str, str], sums: Sequence[int]) -> list[dict[str, Any]]:
@@ -269,19 +266,13 @@ async def _usage_buckets(
     data: list[dict[str, Any]] = []
     made = 0
     for begins in range(at.start, at.end, seconds):
-        rows = found.buckets.get(begins, ())
-        results = b",".join([_USAGE_RESULT % (beginnings[row[1]], *row[3:]) for row in rows])
+        rows = found.rows(begins)
+        results = b",".join([_USAGE_RESULT % (beginnings[group], *sums) for group, _, *sums in rows])
         made += len(rows)
         if made > _AT_ONCE:
             made = 0
             await asyncio.sleep(0)
-        data.append(
-            {
-                "starting_at": rfc3339(begins),
-                "ending_at": rfc3339(begins + seconds),
-                "results": orjson.Fragment(b"[" + results + b"]"),
-            }
-        )
+        data.append(bucket(begins, seconds, orjson.Fragment(b"[" + results + b"]")))
     return data
 
 
@@ -293,26 +284,18 @@ _USAGE_RESULT: Final = (
 _AT_ONCE: Final = 5_000
 
 
-def _buckets(
-    at: Buckets, width: Width, found: Report, results: Callable[[Sequence[int]], list[dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    seconds = SECONDS[width]
-    return [
-        {
-            "starting_at": rfc3339(begins),
-            "ending_at": rfc3339(begins + seconds),
-            "results": [one for row in found.buckets.get(begins, ()) for one in results(row)],
-        }
-        for begins in range(at.start, at.end, seconds)
-    ]
-
-
 def usage_routes(db: Database, root: RootSecret, clock: Callable[[], float] = time.time) -> list[ApiRoute]:
     """The reports' routes; all need `usage:read`."""
-    reports, analytics = UsageReports(db, root, clock), AnalyticsReports(db, root, clock)
+    reports, older, analytics = (
+        UsageReports(db, root, clock),
+        AnalyticsReports(db, root, clock),
+        Analytics(db, root, clock),
+    )
     return [
         ApiRoute("/v1/organizations/usage_report/messages", "GET", reports.messages),
         ApiRoute("/v1/organizations/cost_report", "GET", reports.cost),
-        ApiRoute("/v1/organizations/analytics/usage_report", "GET", analytics.usage),
-        ApiRoute("/v1/organizations/analytics/cost_report", "GET", analytics.cost),
+        ApiRoute("/v1/organizations/analytics/usage", "GET", analytics.usage),
+        ApiRoute("/v1/organizations/analytics/cost", "GET", analytics.cost),
+        ApiRoute("/v1/organizations/analytics/usage_report", "GET", older.usage),
+        ApiRoute("/v1/organizations/analytics/cost_report", "GET", older.cost),
     ]

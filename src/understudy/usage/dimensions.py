@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ Key = tuple[str, ...]
 
 # Combinations that are remembered; more than an installation uses within a day.
 _MOST_KNOWN: Final = 50_000
+
+REMEMBERED: Final = 12 * 3_600.0
+"""Seconds after which all of them are looked up again: some may have been removed (condensing.py)."""
 
 _values = itemgetter(*map(USAGE_COLUMNS.index, DIMENSIONS))
 _FIND: Final = select(usage_dimensions.c.id).where(
@@ -38,13 +42,21 @@ def key_of(usage_row: Row) -> Key:
 class Dimensions:
     """Numbers of combinations. What a transaction has made is remembered once that has committed."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._insert = RowInsert(db, usage_dimensions, DIMENSIONS, DIMENSIONS)
+        # On PostgreSQL what is found stays until the transaction ends (see condensing.py).
+        self._find = _FIND if db.dialect == "sqlite" else _FIND.with_for_update(key_share=True, read=True)
+        self._clock = clock
         self._known: dict[Key, int] = {}
+        self._known_until = 0.0
 
     async def numbers(self, connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, int]:
         """The number of each of `keys`; those that are new are made in the connection's transaction."""
         found: dict[Key, int] = {}
+        now = self._clock()
+        if now >= self._known_until:
+            self._known.clear()
+            self._known_until = now + REMEMBERED
         # In one order, so that two servers that make the same ones do not wait for each other in a circle.
         for key in sorted(set(keys)):
             known = self._known.get(key)
@@ -59,9 +71,9 @@ class Dimensions:
 
     async def _number(self, connection: AsyncConnection, key: Key) -> int:
         parameters: dict[str, Any] = dict(zip(DIMENSIONS, key, strict=True))
-        found: int | None = (await connection.execute(_FIND, parameters)).scalar()
+        found: int | None = (await connection.execute(self._find, parameters)).scalar()
         if found is not None:
             return found
         await self._insert.run(connection, [key])
-        made: int = (await connection.execute(_FIND, parameters)).scalar_one()
+        made: int = (await connection.execute(self._find, parameters)).scalar_one()
         return made

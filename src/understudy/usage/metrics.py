@@ -160,6 +160,18 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self._batch_requests = Counter(
+            "understudy_batch_requests",
+            "Requests of batches that have ended, by how they did.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._batch_running = Gauge(
+            "understudy_batch_requests_running",
+            "Requests of batches that are under way.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.active_requests = 0
         self._active = Gauge(
             "http_server_active_requests", "Requests being served.", registry=registry, multiprocess_mode="livesum"
@@ -185,11 +197,27 @@ class Metrics:
         """`outcome`: written, spilled, dropped or refused."""
         self._rows.labels(outcome).inc(count)
 
+    def batch_requests(self, outcome: str, count: int) -> None:
+        """`outcome`: succeeded, errored, canceled or expired."""
+        self._batch_requests.labels(outcome).inc(count)
+
+    def batch_requests_running(self, count: int) -> None:
+        """How many there are now."""
+        self._batch_running.set(count)
+
     def observe(self, rows: Iterable[Row]) -> None:
         """Fold requests' rows in."""
         for row in rows:
             method = row[_METHOD] if row[_METHOD] in METHODS else OTHER
             self._http[method, route_class(row[_PATH]), row[_STATUS]].add(row[_DURATION])
+            if row[_MODEL] is not None:
+                self._observe_model(row)
+        for family in self._families:
+            family.flush()
+
+    def observe_models(self, rows: Iterable[Row]) -> None:
+        """The same for rows that are no requests over HTTP."""
+        for row in rows:
             if row[_MODEL] is not None:
                 self._observe_model(row)
         for family in self._families:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.record import RequestRecord
 from understudy.settings import LoggingSettings, UsageSettings
@@ -85,6 +88,22 @@ class Recorder:
         if len(records) == self._flush_rows:
             self._timer.cancel()
             self._timer = self._loop.call_soon(self._take)
+
+    async def record_in(self, connection: AsyncConnection, records: Sequence[RequestRecord]) -> Callable[[], None]:
+        """Write `records`, of which `begin` and `record` were not told, in the connection's transaction. Call what is
+        returned once that has committed.
+
+        For work that must be billed exactly if its outcome was kept. They are no requests over HTTP, and not logged.
+        """
+        rows = request_rows(records, self._pricing)
+        remember = await self._writer.write_in(connection, rows)
+
+        def committed() -> None:
+            remember()
+            self._metrics.count_rows("written", len(rows))
+            self._metrics.observe_models(rows)
+
+        return committed
 
     async def start(self) -> None:
         """Begin to write. Rows of a spill file are read back first."""

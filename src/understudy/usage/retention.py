@@ -7,11 +7,12 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import Table, delete, func, select
 
 from understudy.storage.database import Database
+from understudy.usage.condensing import Condensing
 from understudy.usage.tables import DAY, HOUR, MINUTE, request_log, usage, usage_hours, usage_minutes
 
 KEPT_MINUTES: Final = 48 * HOUR
@@ -31,13 +32,13 @@ _log = logging.getLogger(__name__)
 class Retention:
     """Days that rows are kept; None is for ever. Sums by the day always are: spending is known by them.
 
-    `bodies`: what is kept of prompts and answers. There is one value, and no code that writes any.
+    `days_days`: how long they tell keys and people apart.
     """
 
     request_log_days: int | None = 30
     usage_days: int | None = 90
     hours_days: int | None = 400
-    bodies: Literal["none"] = "none"
+    days_days: int | None = 400
 
 
 class Pruning:
@@ -47,6 +48,8 @@ class Pruning:
         self._db = db
         self._retention = retention
         self._clock = clock
+        self._condensing = Condensing(db)
+        self._condensed_at: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -68,6 +71,10 @@ class Pruning:
         removed += await self._prune_buckets(usage_minutes, now - KEPT_MINUTES)
         if kept.hours_days is not None:
             removed += await self._prune_buckets(usage_hours, now - kept.hours_days * DAY)
+        if kept.days_days is not None and (self._condensed_at is None or now >= self._condensed_at + DAY):
+            removed += await self._condensing.condense(now - kept.days_days * DAY)
+            removed += await self._condensing.remove_unused()
+            self._condensed_at = now
         return removed
 
     async def _run(self) -> None:

@@ -30,6 +30,10 @@ _BELOW = (
     ("/v1/files/", "/v1/files/{file_id}"),
     ("/v1/skills/", "/v1/skills/{skill_id}"),
     ("/v1/organizations/", "/v1/organizations"),
+    ("/bedrock/", "/bedrock"),
+    ("/vertex/", "/vertex"),
+    ("/foundry/", "/foundry"),
+    ("/aws/", "/aws"),
     ("/_understudy/", "/_understudy"),
 )
 

@@ -51,23 +51,28 @@ class RowWriter:
         else:
             self._metrics.count_rows("written", len(rows))
 
+    async def write_in(self, connection: AsyncConnection, rows: Sequence[Row]) -> Callable[[], None]:
+        """Write `rows` in the connection's transaction. Call what is returned once that has committed."""
+        numbers: dict[Key, int] = {}
+        if self._insert_requests is not None and rows:
+            await self._insert_requests.run(connection, list(map(request_row, rows)))
+        usage_rows = [row for row in map(usage_row, rows) if row is not None]
+        if usage_rows:
+            keys = list(map(key_of, usage_rows))
+            numbers = await self._dimensions.numbers(connection, keys)
+            newest = await self._rollups.newest(connection)
+            numbered = [(*row, numbers[key]) for row, key in zip(usage_rows, keys, strict=True)]
+            await self._insert_usage.run(connection, numbered)
+            await self._rollups.add(connection, newest)
+        return lambda: self._dimensions.remember(numbers)
+
     async def _write(self, rows: Sequence[Row], also_write: AlsoWrite | None) -> None:
         committed = None
-        numbers: dict[Key, int] = {}
         async with self._db.begin() as connection:
-            if self._insert_requests is not None and rows:
-                await self._insert_requests.run(connection, list(map(request_row, rows)))
-            usage_rows = [row for row in map(usage_row, rows) if row is not None]
-            if usage_rows:
-                keys = list(map(key_of, usage_rows))
-                numbers = await self._dimensions.numbers(connection, keys)
-                newest = await self._rollups.newest(connection)
-                numbered = [(*row, numbers[key]) for row, key in zip(usage_rows, keys, strict=True)]
-                await self._insert_usage.run(connection, numbered)
-                await self._rollups.add(connection, newest)
+            written = await self.write_in(connection, rows)
             if also_write is not None:
                 committed = await also_write(connection)
-        self._dimensions.remember(numbers)
+        written()
         if committed is not None:
             committed()
 
