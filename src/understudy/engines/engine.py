@@ -14,8 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
 
 from understudy.engines.materials import NO_MATERIALS, Materials
+from understudy.wire.errors import OverloadedError
+from understudy.wire.server_tools import ServerFunction
 
 StopReason: TypeAlias = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
+
+
+class BusyError(OverloadedError):
+    """The engine works but has no room now, which says nothing against its health."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,6 +34,15 @@ class EngineModel:
 
 
 @dataclass(slots=True)
+class Background:
+    """Marks work that nobody waits for: it takes a place at an engine only when no other request wants it. `waiting`:
+    it wants one now; `begun`: it has had one."""
+
+    waiting: bool = False
+    begun: bool = False
+
+
+@dataclass(slots=True)
 class EngineTurn:
     """One call of a model.
 
@@ -35,7 +50,7 @@ class EngineTurn:
     `input_tokens` is the count of the whole prompt. `whole`: nobody sees the pieces of the answer, so it may come in as
     few of them as is convenient. `thinking`: whether the model may think, and how (`thinking.type`; None where it may
     not). `materials` is what the request's documents and images hold. What an engine keeps of one `tenant`'s prompts no
-    other may use.
+    other may use. `server_functions` may be called beside the client's tools; their calls name `SERVER` as toolset.
     """
 
     model: EngineModel
@@ -47,6 +62,8 @@ class EngineTurn:
     thinking: str | None = None
     materials: Materials = NO_MATERIALS
     tenant: str | None = None
+    background: Background | None = None
+    server_functions: Sequence[ServerFunction] = ()
 
 
 @dataclass(slots=True, frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from understudy.engines.engine import (
@@ -16,12 +18,15 @@ from understudy.engines.engine import (
 )
 from understudy.messages.stops import StopCutter
 from understudy.wire.ids import new_id
+from understudy.wire.server_tools import SERVER, ServerFunction
 
 Events: TypeAlias = list[dict[str, Any]]
 Display: TypeAlias = Literal["summarized", "omitted", "updates"]
 
 _PING: Final = {"type": "ping"}
 _DIRECT: Final = {"type": "direct"}
+_NO_FUNCTIONS: Final[Mapping[str, ServerFunction]] = MappingProxyType({})
+_NONE_WAITING: Final[dict[str, str]] = {}
 # Of the beta thinking-token-count: every thinking_delta bears it, and its value is this or null (recorded).
 _ESTIMATED_TOKENS: Final = 50
 
@@ -45,6 +50,8 @@ class Blocks:
 
     `output_tokens` are those of all that was taken in, `thinking_tokens` those of them that were thinking.
     `calls` counts the calls of client tools. `matched` is the stop sequence that ended the text, once one has.
+    `functions`, by name, are those that this server runs, `waiting` their calls without a result: ids with names;
+    `thoughts` then are the blocks of thinking as the model wrote them, whatever of them is shown.
     """
 
     __slots__ = (
@@ -57,9 +64,12 @@ class Blocks:
         "_seals",
         "_thinking",
         "calls",
+        "functions",
         "matched",
         "output_tokens",
         "thinking_tokens",
+        "thoughts",
+        "waiting",
     )
 
     def __init__(
@@ -77,6 +87,14 @@ class Blocks:
         self.thinking_tokens = 0
         self.calls = 0
         self.matched: str | None = None
+        self.thoughts: list[str] | None = None
+        self.functions: Mapping[str, ServerFunction] = _NO_FUNCTIONS
+        self.waiting: dict[str, str] = _NONE_WAITING
+
+    def serve(self, functions: Sequence[ServerFunction]) -> None:
+        """Take calls of `functions` for those of this server."""
+        self.functions = {function.name: function for function in functions}
+        self.waiting, self.thoughts = {}, []
 
     def take(self, event: EngineEvent, events: Events) -> None:
         """Add what `event` gives rise to. Nothing more may be taken once `matched` is set."""
@@ -118,6 +136,8 @@ class Blocks:
         if kind == "thinking":
             whole = "".join(self._thinking)
             self._thinking.clear()
+            if self.thoughts is not None:
+                self.thoughts.append(whole)
             signature = self._seals.sign(whole, "" if self._display == "omitted" else whole)
             delta = {"type": "signature_delta", "signature": signature}
             events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
@@ -180,14 +200,43 @@ class Blocks:
 
     # --- calls ---
 
+    def put(self, block: dict[str, Any], events: Events) -> None:
+        """Add a block that comes whole: the result of a server tool."""
+        self.close(events)
+        self._open(block["type"], block, events)
+        self.close(events)
+        self.waiting.pop(block["tool_use_id"], None)
+
     def _call(self, event: ToolUse, events: Events) -> None:
         self.close(events)
+        if event.toolset_name == SERVER:
+            self._server_call(self.functions[event.name], events)
+            return
+        if event.toolset_name is None:
+            # Those of MCP servers are to engines like the client's.
+            listed = self.functions.get(event.name)
+            if listed is not None and listed.server_name is not None:
+                self._server_call(listed, events)
+                return
         self.calls += 1
         block: dict[str, Any] = {"type": "tool_use", "id": new_id("toolu_"), "name": event.name, "input": {}}
         block["caller"] = _DIRECT
         if event.toolset_name is not None:
             block["toolset_name"] = event.toolset_name
-        self._open("tool_use", block, events)
+        self._begin_call(block, events)
+
+    def _server_call(self, function: ServerFunction, events: Events) -> None:
+        # Calls that the model makes itself have no `caller` in the newest recordings.
+        call_id = new_id(function.id_prefix)
+        self.waiting[call_id] = function.name
+        name = function.title or function.name
+        block: dict[str, Any] = {"type": function.block, "id": call_id, "name": name, "input": {}}
+        if function.server_name is not None:
+            block["server_name"] = function.server_name
+        self._begin_call(block, events)
+
+    def _begin_call(self, block: dict[str, Any], events: Events) -> None:
+        self._open(block["type"], block, events)
         # Every recorded call begins with an empty piece.
         delta = {"type": "input_json_delta", "partial_json": ""}
         events.append({"type": "content_block_delta", "index": self._index, "delta": delta})

@@ -15,12 +15,14 @@ from understudy.http.limiting import UNLIMITED, Admission, Limits
 from understudy.http.principal import Principal
 from understudy.http.versions import refuse_unknown_betas
 from understudy.messages.forwarding import Forwarding, check_forwarded
+from understudy.messages.kept import KeptExchange
 from understudy.messages.preparation import Preparation
+from understudy.messages.residency import placed
 from understudy.messages.rules import check_count_request, check_request
 from understudy.messages.streaming import Encode, send_stream
 from understudy.messages.turn import complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
-from understudy.wire.json_text import canonical_json
+from understudy.wire.json_text import canonical_json, to_json
 from understudy.wire.slices import check_in_slices
 from understudy.wire.sse import encode, padded_encoder
 from understudy.wire.validation import Validator, parse_json, validator
@@ -54,6 +56,7 @@ class MessagesEndpoints:
         forwarding: Forwarding | None = None,
         limits: Limits = UNLIMITED,
     ) -> None:
+        """`limits` are those of whatever these endpoints are asked for: of batches, say."""
         self._routing = routing
         self._limits = limits
         self._forwarding = forwarding if routing.forwards else None
@@ -61,6 +64,9 @@ class MessagesEndpoints:
         self._http = http
         self._stream = stream
         self._validators: dict[tuple[str, str, frozenset[str]], Validator] = {}
+        # Messages requests over HTTP: those that are being answered, and all that ever came.
+        self.under_way = 0
+        self.begun = 0
 
     def _mid_conversation_system(self, model: str) -> bool:
         route = self._routing.find(model)
@@ -68,8 +74,16 @@ class MessagesEndpoints:
 
     async def create(self, exchange: Exchange) -> None:
         """Answer a Messages request, as a stream when it asks for one."""
-        sent = await read_json_body(exchange, self._http.max_body_bytes)
-        body = parse_json(sent)
+        self.begun += 1
+        self.under_way += 1
+        try:
+            sent = await read_json_body(exchange, self._http.max_body_bytes)
+            await self.run(exchange, sent, parse_json(sent))
+        finally:
+            self.under_way -= 1
+
+    async def run(self, exchange: Exchange, sent: bytes, body: object) -> None:
+        """The same for a request whose body, `sent`, was read and parsed."""
         if self._forwarding is not None and await self._forward(exchange, sent, body, "messages"):
             return
         request = await self._check(exchange, sent, body, "messages")
@@ -81,7 +95,9 @@ class MessagesEndpoints:
         """`admission` is that of a request which several targets may answer; who has begun it ends it."""
         record = exchange.record
         record.model = route.model.id
-        found = check_request(request, route.model, exchange.version, exchange.betas)
+        background = exchange.background if isinstance(exchange, KeptExchange) else None
+        found = check_request(request, route.model, exchange.version, exchange.betas, batch=background is not None)
+        request = placed(request, route.model, _caller(exchange).grant)
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
             record.engine = route.target.engine
@@ -103,6 +119,7 @@ class MessagesEndpoints:
                 )
                 record.limit_exceeded = admission.exceeded
             turn.admission = told = admission
+            turn.background = background
 
             def headers() -> list[tuple[bytes, bytes]]:
                 by = turn.answered_by
@@ -160,6 +177,10 @@ class MessagesEndpoints:
         assert self._forwarding is not None
         request = check_forwarded(body, endpoint)
         exchange.record.model = route.model.id
+        if endpoint == "messages":
+            at = placed(request, route.model, _caller(exchange).grant)
+            if at is not request:
+                request, sent = at, to_json(at).encode()
         # What the prompt has is known when the upstream has counted it. One token is asked for, so that debt of the
         # requests before holds this one up.
         if endpoint == "messages":
@@ -169,7 +190,8 @@ class MessagesEndpoints:
         exchange.record.limit_exceeded = admission.exceeded
         try:
             async with DisconnectWatch(exchange):
-                with route.chain.choose() as choice:
+                background = exchange.background if isinstance(exchange, KeptExchange) else None
+                with route.chain.choose(background) as choice:
                     while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):
                         refuse_unknown_betas(exchange)
                         checked = await self._check(exchange, sent, body, endpoint)

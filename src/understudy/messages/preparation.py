@@ -4,7 +4,7 @@ edited, counted and looked up in the cache."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from understudy.documents.reader import PdfReader
 from understudy.engines.catalog import Model
@@ -12,26 +12,32 @@ from understudy.engines.engine import EngineTurn, Measuring
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.exchange import Exchange
-from understudy.messages.caching import CacheUse, Ledger, MemoryLedger, PromptCache, asks_diagnosis
+from understudy.messages.caching import CacheTurn, CacheUse, Ledger, MemoryLedger, PromptCache, asks_diagnosis
 from understudy.messages.caching.cache import Measure
 from understudy.messages.caching.verified import prefixes
 from understudy.messages.context import edit_context, without_cleared
 from understudy.messages.counting import Mark, count_prompt
 from understudy.messages.files import Files
 from understudy.messages.materials import gather
+from understudy.messages.prompting import Prompted
 from understudy.messages.rules import Found, check_prompt_length
 from understudy.messages.signatures import Seals, Signer, check, no_transformations
 from understudy.messages.turn import Turn, thinking_type
 from understudy.messages.unbuilt import check_built
 from understudy.net.client import Fetcher
+from understudy.tools.protocol import Asked
+from understudy.tools.running import ServerTools, ToolRun
 from understudy.wire.errors import ApiError
+from understudy.wire.server_tools import ServerFunction
 
 _T = TypeVar("_T")
+
+NO_TOOLS: Final = ServerTools(())
 
 
 class Preparation:
     """`pdfs`, `fetcher` and `files` are None where documents cannot be read, or nothing is fetched, or stored. `clock`
-    tells seconds.
+    tells seconds. `tools` are those that this server runs.
 
     `ledger`: of the prompt cache, on the same clock; without one it is of this process alone.
     """
@@ -45,17 +51,19 @@ class Preparation:
         clock: Callable[[], float],
         files: Files | None = None,
         ledger: Ledger | None = None,
+        tools: ServerTools = NO_TOOLS,
     ) -> None:
         self._signer = signer
         self._pdfs = pdfs
         self._fetcher = fetcher
         self._files = files
+        self._tools = tools
         self._cache = PromptCache(MemoryLedger(clock) if ledger is None else ledger, clock)
 
     async def prepare(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> Turn:
         """The turn for a Messages request. Raises the API's errors."""
         model, betas = route.model, exchange.betas
-        check_built(request, found)
+        check_built(request, found, self._tools.serves)
         organization_id, workspace_id = _caller(exchange)
         materials = NO_MATERIALS
         if found.images or found.documents or found.results:
@@ -78,25 +86,21 @@ class Preparation:
             request, transformations = checked.request, checked.transformations
         if found.clears_system:
             request = without_cleared(request)
+        tools: ToolRun | None = None
+        functions: Sequence[ServerFunction] = ()
+        if found.server_tools or request.get("mcp_servers"):
+            tools = await self._tools.open(Asked(organization_id, workspace_id, request, betas))
+            if tools is not None:
+                request, functions = tools.prompted(request), tools.functions
         applied_edits: list[dict[str, Any]] = []
         input_tokens = None
         management = request.get("context_management")
         if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
             request, applied_edits, input_tokens = edited.request, edited.applied_edits, edited.input_tokens
-        measurer = route.measurer
-        cached = None
-        if found.breakpoints or asks_diagnosis(request, betas):
-            measure = None if measurer is None else _measure(measurer, route, _asked(request, route, materials))
-            cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure)
-            use = cached.use
-        else:
-            if measurer is not None:
-                counted = await _unless_failed(measurer.count(_asked(request, route, materials)), route)
-                input_tokens = input_tokens if counted is None else counted
-            if input_tokens is None:
-                input_tokens = await count_prompt(request, model)
-            use = CacheUse(input_tokens, 0, 0, 0)
+        asked = _asked(request, route, materials, functions)
+        caches = bool(found.breakpoints)
+        use, cached = await self._measured(asked, route, workspace_id, betas, input_tokens, caches=caches)
         check_prompt_length(use.total_tokens, request, model, betas)
         return Turn(
             request=request,
@@ -112,11 +116,48 @@ class Preparation:
             diagnostics=None if cached is None else cached.diagnostics,
             cached=cached,
             tenant=workspace_id,
+            tools=tools,
+            again=None if tools is None else self._again(asked, route, workspace_id, betas, caches=caches),
         )
+
+    def _again(
+        self, first: EngineTurn, route: Route, workspace_id: str, betas: tuple[str, ...], *, caches: bool
+    ) -> Callable[[dict[str, Any]], Awaitable[Prompted]]:
+        async def again(request: dict[str, Any]) -> Prompted:
+            # What a diagnosis tells is told with the first call.
+            asked = _asked({**request, "diagnostics": None}, route, first.materials, first.server_functions)
+            use, cached = await self._measured(asked, route, workspace_id, (), None, caches=caches)
+            check_prompt_length(use.total_tokens, request, route.model, betas)
+            return Prompted(request, use, cached)
+
+        return again
+
+    async def _measured(
+        self,
+        asked: EngineTurn,
+        route: Route,
+        workspace_id: str,
+        betas: tuple[str, ...],
+        input_tokens: int | None,
+        *,
+        caches: bool,
+    ) -> tuple[CacheUse, CacheTurn | None]:
+        """How a prompt is billed, and the cache's part in it. `input_tokens`: as far as they were counted."""
+        request, model, measurer = asked.request, route.model, route.measurer
+        if caches or asks_diagnosis(request, betas):
+            measure = None if measurer is None else _measure(measurer, route, asked)
+            cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure)
+            return cached.use, cached
+        if measurer is not None:
+            counted = await _unless_failed(measurer.count(asked), route)
+            input_tokens = input_tokens if counted is None else counted
+        if input_tokens is None:
+            input_tokens = await count_prompt(request, model)
+        return CacheUse(input_tokens, 0, 0, 0), None
 
     async def count(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> dict[str, Any]:
         """The answer of count_tokens: the tokens of the prompt that such a request would have."""
-        check_built(request, found)
+        check_built(request, found, self._tools.serves)
         model, counter = route.model, route.counter
         organization_id, workspace_id = _caller(exchange)
         materials = NO_MATERIALS
@@ -139,6 +180,11 @@ class Preparation:
             request = checked.request
         if found.clears_system:
             request = without_cleared(request)
+        functions: Sequence[ServerFunction] = ()
+        if found.server_tools or request.get("mcp_servers"):
+            tools = await self._tools.open(Asked(organization_id, workspace_id, request, exchange.betas, counting=True))
+            if tools is not None:
+                request, functions = tools.prompted(request), tools.functions
         management = request.get("context_management")
         if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
@@ -148,11 +194,13 @@ class Preparation:
             }
         counted = None
         if counter is not None:
-            counted = await _unless_failed(counter.count(_asked(request, route, materials)), route)
+            counted = await _unless_failed(counter.count(_asked(request, route, materials, functions)), route)
         return {"input_tokens": await count_prompt(request, model) if counted is None else counted}
 
 
-def _asked(request: dict[str, Any], route: Route, materials: Materials) -> EngineTurn:
+def _asked(
+    request: dict[str, Any], route: Route, materials: Materials, functions: Sequence[ServerFunction]
+) -> EngineTurn:
     """A turn that is only counted."""
     return EngineTurn(
         model=route.target,
@@ -161,6 +209,7 @@ def _asked(request: dict[str, Any], route: Route, materials: Materials) -> Engin
         input_tokens=0,
         thinking=thinking_type(request, route.model),
         materials=materials,
+        server_functions=functions,
     )
 
 

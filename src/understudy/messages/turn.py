@@ -5,13 +5,13 @@ Streaming, whole answers and every later flavour take their events from here, so
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from understudy.engines.catalog import Model
-from understudy.engines.engine import EngineEvent, EngineModel, EngineTurn, PromptUsage, Stop
+from understudy.engines.engine import Background, EngineEvent, EngineModel, EngineTurn, PromptUsage, Stop
 from understudy.engines.materials import NO_MATERIALS, Materials
 from understudy.engines.routing import Route
 from understudy.http.limiting import Admission
@@ -20,6 +20,8 @@ from understudy.messages.blocks import Blocks, Display, Events, Seals
 from understudy.messages.caching import CacheTurn, CacheUse
 from understudy.messages.citations import Citations
 from understudy.messages.fold import Fold
+from understudy.messages.prompting import Prompted
+from understudy.tools.running import ToolRun
 from understudy.wire.errors import InternalError
 from understudy.wire.ids import new_id
 
@@ -37,7 +39,8 @@ class Turn:
     `input_tokens` counts the whole prompt, `use` says how it is billed. `seals` signs thinking. `cached` is the prompt
     cache's part in it, where it has one. What is kept of one `tenant`'s prompts no other may use. `diagnostics` and
     `transformations` are fields of the answer; `transformations` is None where it has no such field. `admission` is
-    told what is produced.
+    told what is produced. A turn with a `background` is one that nobody waits for. `tools` are the server tools that it
+    may use; `again` prepares the prompt of each further call of the engine.
     """
 
     request: dict[str, Any]
@@ -55,6 +58,9 @@ class Turn:
     tenant: str | None = None
     answered_by: EngineModel | None = None
     admission: Admission | None = None
+    background: Background | None = None
+    tools: ToolRun | None = None
+    again: Callable[[dict[str, Any]], Awaitable[Prompted]] | None = None
 
 
 def thinking_type(request: dict[str, Any], model: Model) -> str | None:
@@ -79,8 +85,8 @@ def counts_thinking(turn: Turn) -> bool:
     return thinking["type"] in {"enabled", "adaptive", "between_tools"}
 
 
-def _most_tokens(turn: Turn) -> int:
-    """How many tokens the answer may have: what was asked for, or what the context window leaves."""
+def most_tokens(turn: Turn) -> int:
+    """How many tokens a call of the engine may write: what was asked for, or what the context window leaves."""
     asked: int = turn.request["max_tokens"]
     model = turn.route.model
     if not model.stops_at_context_window:
@@ -91,21 +97,19 @@ def _most_tokens(turn: Turn) -> int:
     return min(asked, max(window - turn.input_tokens, 0))
 
 
-def _iterations(turn: Turn, output_tokens: int) -> list[dict[str, Any]]:
-    use = turn.use
-    return [
-        {
-            "input_tokens": use.input_tokens,
-            "output_tokens": output_tokens,
-            "cache_read_input_tokens": use.cache_read_input_tokens,
-            "cache_creation_input_tokens": use.ephemeral_5m_input_tokens + use.ephemeral_1h_input_tokens,
-            "cache_creation": {
-                "ephemeral_5m_input_tokens": use.ephemeral_5m_input_tokens,
-                "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
-            },
-            "type": "message",
-        }
-    ]
+def iteration(use: CacheUse, output_tokens: int) -> dict[str, Any]:
+    """An entry of `usage.iterations`: one call of the model."""
+    return {
+        "input_tokens": use.input_tokens,
+        "output_tokens": output_tokens,
+        "cache_read_input_tokens": use.cache_read_input_tokens,
+        "cache_creation_input_tokens": use.ephemeral_5m_input_tokens + use.ephemeral_1h_input_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": use.ephemeral_5m_input_tokens,
+            "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
+        },
+        "type": "message",
+    }
 
 
 def _message_start(turn: Turn) -> dict[str, Any]:
@@ -152,16 +156,18 @@ def _message_start(turn: Turn) -> dict[str, Any]:
     return {"type": "message_start", "message": message}
 
 
-class _Answer:
+class Answer:
     """Builds the events of one answer from what the engine yields."""
 
-    __slots__ = ("_blocks", "_most", "_turn", "ended", "engine_turn")
+    __slots__ = ("_before", "_blocks", "_most", "_turn", "ended", "engine_turn")
 
     def __init__(self, turn: Turn) -> None:
         request = turn.request
         stop_sequences: list[str] = request.get("stop_sequences") or []
         self._turn = turn
-        self._most = _most_tokens(turn)
+        self._most = most_tokens(turn)
+        # Output tokens of earlier calls of the engine.
+        self._before = 0
         self._blocks = Blocks(
             stop_sequences,
             _display(turn),
@@ -181,6 +187,8 @@ class _Answer:
             thinking=thinking_type(request, turn.route.model),
             materials=turn.materials,
             tenant=turn.tenant,
+            background=turn.background,
+            server_functions=() if turn.tools is None else turn.tools.functions,
         )
 
     async def begin(self, batch: list[EngineEvent]) -> dict[str, Any]:
@@ -203,7 +211,7 @@ class _Answer:
         for event in batch:
             if isinstance(event, Stop):
                 blocks.close(events)
-                blocks.output_tokens = event.output_tokens
+                blocks.output_tokens = self._before + event.output_tokens
                 self._end(events, event.reason, event.details)
                 break
             if isinstance(event, PromptUsage):
@@ -277,7 +285,7 @@ class _Answer:
         }
         if turn.betas:
             if not _ITERATIONS.isdisjoint(turn.betas):
-                usage["iterations"] = _iterations(turn, blocks.output_tokens)
+                usage["iterations"] = [iteration(use, blocks.output_tokens)]
             if not _CONTEXT_MANAGEMENT.isdisjoint(turn.betas):
                 event["context_management"] = {"applied_edits": turn.applied_edits}
         return event
@@ -289,7 +297,14 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
     The first batch is `message_start` alone and comes at the engine's first sign of progress; what the engine raises
     before that is raised before any event.
     """
-    answer = _Answer(turn)
+    if turn.tools is not None:
+        from understudy.messages.server_tools import stream_with_tools
+
+        async with aclosing(stream_with_tools(turn, turn.tools)) as found:
+            async for events in found:
+                yield events
+        return
+    answer = Answer(turn)
     started = False
     async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
@@ -308,8 +323,13 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
 
 async def complete_turn(turn: Turn) -> dict[str, Any]:
     """The whole answer: the fold of the same events."""
-    answer = _Answer(turn)
     folded = Fold()
+    if turn.tools is not None:
+        async with aclosing(stream_turn(turn)) as found:
+            async for events in found:
+                folded.add_all(events)
+        return folded.message
+    answer = Answer(turn)
     async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:
         async for batch in batches:
             if not folded.message:

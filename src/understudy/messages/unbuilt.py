@@ -5,16 +5,24 @@ A request that asks for one is refused by name: an answer that left it out in si
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from understudy.messages.rules import Found
 from understudy.wire.errors import InvalidRequestError
+from understudy.wire.server_tools import MCP_TOOLSET
 
-_FIELDS: Final = ("compaction", "container", "fallback_credit_token", "mcp_servers")
+_FIELDS: Final = ("compaction", "fallback_credit_token")
+_CODE: Final = "code_execution_"
 
 
-def check_built(request: dict[str, Any], found: Found) -> None:
-    """Refuse what is not built. Called with a request that keeps all rules."""
+def _none(kind: str) -> bool:
+    return False
+
+
+def check_built(request: dict[str, Any], found: Found, serves: Callable[[str], bool] = _none) -> None:
+    """Refuse what is not built. Called with a request that keeps all rules. `serves`: which types of server tools are
+    run here."""
     if request.get("thread"):
         # The official SDKs' tool runners ask for a thread by default, and go on without one after this very code.
         raise InvalidRequestError(
@@ -24,11 +32,24 @@ def check_built(request: dict[str, Any], found: Found) -> None:
     for name in _FIELDS:
         if request.get(name):
             raise InvalidRequestError(f"{name}: this server does not support `{name}` yet.")
-    if found.server_tool is not None:
-        path, kind = found.server_tool
-        raise InvalidRequestError(f"{path}: this server does not support tools of type `{kind}` yet.")
-    if found.container_upload is not None:
-        raise InvalidRequestError(f"{found.container_upload}: this server does not support `container_upload` yet.")
+    if request.get("mcp_servers") and not serves(MCP_TOOLSET):
+        raise InvalidRequestError("mcp_servers: this server has no MCP connector.")
+    runs_code = False
+    for path, kind in found.server_tools or ():
+        # One that comes with a message in the middle of a conversation is not built, whatever it is.
+        if not path.startswith("tools.") or not serves(kind):
+            raise InvalidRequestError(f"{path}: this server does not support tools of type `{kind}` yet.")
+        runs_code = runs_code or kind.startswith(_CODE)
+    if not runs_code:
+        if request.get("container"):
+            raise InvalidRequestError(
+                "container: this server does not support `container` without a code execution tool."
+            )
+        if found.container_upload is not None:
+            raise InvalidRequestError(
+                f"{found.container_upload}: this server does not support `container_upload` without a code execution "
+                "tool."
+            )
     management = request.get("context_management")
     if management:
         for index, edit in enumerate(cast("list[dict[str, Any]]", management.get("edits") or ())):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from engines.routing.engines import Scripted, a_turn
 from engines.routing.virtual import now, run
-from understudy.engines.engine import EngineModel, Stop, TextDelta
+from understudy.engines.engine import BusyError, EngineModel, Stop, TextDelta
 from understudy.engines.routing import Breaker, Chain, RoutedEngine, Slots, Target
 from understudy.wire.errors import ApiError, InternalError, InvalidRequestError, OverloadedError, RateLimitError
 
@@ -130,6 +130,48 @@ def test_a_broken_target_is_left_alone_and_probed_by_one_request_at_a_time() -> 
         bad.error = None
         assert await say(chain) == "bad"
         assert await asyncio.gather(*(say(chain) for _ in range(3))) == ["bad"] * 3
+
+    run(case())
+
+
+def test_a_restart_that_breaks_many_streams_is_one_failure() -> None:
+    async def case() -> None:
+        one = Scripted("one", breaks=InternalError("restarted"))
+        only = target(one)
+        answers = [RoutedEngine(Chain("m", [only])).run(a_turn()) for _ in range(20)]
+        for answer in answers:
+            await anext(answer)
+        ends = await asyncio.gather(*(anext(answer) for answer in answers), return_exceptions=True)
+        assert all(isinstance(end, InternalError) for end in ends)
+        assert not only.breaker.is_open
+        # What is sent after that and fails is news.
+        for _ in range(2):
+            assert not only.breaker.is_open
+            with pytest.raises(InternalError):
+                one.error = InternalError()
+                await say(Chain("m", [only]))
+        assert only.breaker.is_open
+
+    run(case())
+
+
+def test_requests_that_go_on_together_and_fail_one_by_one_are_as_many_failures() -> None:
+    async def case() -> None:
+        engines = [Scripted("one", InternalError(), seconds=seconds) for seconds in (1, 2.5, 4)]
+        breaker = Breaker(3, 10.0, now)
+        chains = [Chain("m", [target(engine, breaker=breaker)]) for engine in engines]
+        await asyncio.gather(*(say(chain) for chain in chains), return_exceptions=True)
+        assert breaker.is_open
+
+    run(case())
+
+
+def test_one_that_is_only_busy_leads_on_and_is_not_broken() -> None:
+    async def case() -> None:
+        busy, good = target(Scripted("busy", BusyError())), target(Scripted("good"), 0)
+        for _ in range(10):
+            assert await say(Chain("m", [busy, good])) == "good"
+        assert not busy.breaker.is_open
 
     run(case())
 

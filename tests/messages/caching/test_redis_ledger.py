@@ -68,6 +68,10 @@ class Both:
         assert found == await self.memory.look(keys)
         return found
 
+    async def find(self, names: Sequence[int]) -> None:
+        keys = [self.key(name) for name in names]
+        assert await self.redis.look(keys, renew=False) == await self.memory.look(keys, renew=False)
+
     async def write(self, entries: Sequence[tuple[int, int]], age: float = 0.0) -> None:
         """`entries`: names and lifetimes. Of one prefix the tokens are always the same."""
         rows = [Entry(self.key(name), 100 + name, ttl) for name, ttl in entries]
@@ -111,7 +115,7 @@ lifetimes = st.lists(st.sampled_from([300, 3600]), min_size=4, max_size=4)
 waits = st.sampled_from([0.5, 1.0, 150.0, 299.5, 300.0, 300.5, 3300.0, 3599.5, 3600.0])
 # How long ago what is written began: a slow first answer. Redis's own clock runs on, so nothing has less than seconds.
 ages = st.sampled_from([0.0, 0.0, 150.0, 270.0, 300.0, 3300.0, 3570.0, 3600.0])
-ops = st.sampled_from(["look", "look", "write", "write", "wait", "keep", "kept"])
+ops = st.sampled_from(["look", "look", "find", "write", "write", "wait", "keep", "kept"])
 steps = st.builds(Step, ops, names, lifetimes, waits, ages)
 
 
@@ -123,6 +127,8 @@ def test_both_ledgers_tell_the_same_story(redis_url: str, story: list[Step]) -> 
             for number, (op, given_names, ttls, wait, age) in enumerate(story):
                 if op == "look":
                     await ledgers.look(given_names)
+                elif op == "find":
+                    await ledgers.find(given_names)
                 elif op == "write":
                     await ledgers.write(list(zip(given_names, ttls, strict=False)), age)
                 elif op == "keep":

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cached_requests import Caching, asking, marked
+from every_block import text
 from understudy.messages.caching.ledger import Entry, MemoryLedger
 from understudy.messages.caching.verified import SLACK, confirmed, prefixes
 from understudy.messages.counting import MESSAGES, SYSTEM, TOOLS, Mark
@@ -39,6 +44,58 @@ async def test_no_more_is_read_than_either_says(alive: set[Entry], reused: int) 
     found = await confirmed(await ledger_of(*alive), KEYS, reused)
     fitting = [entry for entry in alive if entry.tokens <= reused + SLACK]
     assert found == max(fitting, key=lambda entry: entry.tokens, default=None)
+
+
+async def _engine(marks: Sequence[Mark]) -> tuple[int, Sequence[int]]:
+    """Counts a hundred tokens for each mark."""
+    return 100 * len(marks), [100 * (place + 1) for place in range(len(marks))]
+
+
+_A, _B, _C = text("a"), text("b"), text("c")
+
+
+async def _read(caching: Caching, *blocks: dict[str, Any]) -> int:
+    """The tokens that a request reads, without leaving a trace of itself."""
+    return (await caching.cache.begin(asking(*blocks), caching.model, "w", measure=_engine)).use.cache_read_input_tokens
+
+
+async def test_what_the_engine_did_not_reuse_is_not_renewed() -> None:
+    caching = Caching()
+    first = await caching.cache.begin(asking(marked(_A), marked(_B)), caching.model, "w", measure=_engine)
+    await first.started("msg_1")
+    caching.now += 200
+    second = await caching.cache.begin(asking(_A, _B, marked(_C)), caching.model, "w", measure=_engine)
+    await second.confirm(300, 100)  # of what lives, `a` only was still in the engine's memory
+    await second.started("msg_2")
+    assert second.use.cache_read_input_tokens == 100
+    caching.now += 150
+    assert await _read(caching, marked(_A)) == 100
+    assert await _read(caching, _A, marked(_B)) == 100
+
+
+async def test_what_the_engine_reused_is_renewed_from_the_beginning_of_the_request() -> None:
+    caching = Caching()
+    first = await caching.cache.begin(asking(marked(_A)), caching.model, "w", measure=_engine)
+    await first.started("msg_1")
+    caching.now += 200
+    second = await caching.cache.begin(asking(_A, marked(_B)), caching.model, "w", measure=_engine)
+    caching.now += 50
+    await second.confirm(200, 100)
+    await second.started("msg_2")
+    caching.now += 249
+    assert await _read(caching, marked(_A)) == 100
+    caching.now += 1
+    assert await _read(caching, marked(_A)) == 0
+
+
+async def test_where_an_engine_only_counts_the_ledgers_word_is_renewed() -> None:
+    caching = Caching()
+    first = await caching.cache.begin(asking(marked(_A)), caching.model, "w", measure=_engine)
+    await first.started("msg_1")
+    caching.now += 200
+    await (await caching.cache.begin(asking(_A, marked(_B)), caching.model, "w", measure=_engine)).started("msg_2")
+    caching.now += 250
+    assert await _read(caching, marked(_A)) == 100
 
 
 def test_prefixes_end_where_their_marks_stand() -> None:

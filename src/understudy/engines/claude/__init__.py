@@ -5,9 +5,10 @@ from .engine import ClaudeEngine
 from .errors import BadGatewayError, GatewayTimeoutError, error_answer
 from .observing import Observed
 from .reading import EventReader
+from .responses import Response, Upstream
 from .settings import ClaudeSettings
 from .thinking import going_on_without
-from .upstream import ClaudeUpstream, Response
+from .upstream import ClaudeUpstream
 
 __all__ = [
     "BadGatewayError",
@@ -18,6 +19,7 @@ __all__ = [
     "GatewayTimeoutError",
     "Observed",
     "Response",
+    "Upstream",
     "error_answer",
     "going_on_without",
     "with_model",

@@ -19,14 +19,13 @@ import orjson
 from understudy import __version__
 from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage
 from understudy.wire.errors import ApiError
-from understudy.wire.json_text import to_json
 
 from .answer import Answer
 from .errors import BROKE_OFF, NO_ANSWER, BadGatewayError, GatewayTimeoutError, failure_of, is_error, refusal_of
 from .observing import count_of
 from .reading import EventReader, frames_in
 from .request import VERSION, Asked, upstream_request
-from .upstream import ClaudeUpstream, Response
+from .responses import Response, Upstream
 
 _COUNT_TIMEOUT: Final = 10.0
 _ROOM: Final = 1 << 20
@@ -51,7 +50,7 @@ class ClaudeEngine:
     """POST /v1/messages of `upstream`, always as a stream. `name` is shown by `understudy-engine`. Who made `upstream`
     closes it."""
 
-    def __init__(self, name: str, upstream: ClaudeUpstream) -> None:
+    def __init__(self, name: str, upstream: Upstream) -> None:
         self.name = name
         self.upstream = upstream
         self._ending: set[asyncio.Task[None]] = set()
@@ -72,8 +71,8 @@ class ClaudeEngine:
             return None
         if response.status != 200:
             error = refusal_of(response.status, answer, response.headers, self.upstream.secret)
-            # An upstream need not have the route.
-            if 400 <= error.status < 500 and error.status not in {404, 405}:
+            # An upstream need not have the route, nor let us use it.
+            if 400 <= error.status < 500 and error.status not in {401, 403, 404, 405}:
                 raise error
             return None
         counted = _parsed(answer)
@@ -129,7 +128,7 @@ class ClaudeEngine:
         headers = {"anthropic-version": VERSION, "user-agent": f"understudy/{__version__}"}
         if asked.betas:
             headers["anthropic-beta"] = ",".join(asked.betas)
-        return await self.upstream.send(path, to_json(body).encode(), headers)
+        return await self.upstream.ask(path, body, headers, model=body["model"])
 
     async def _not_a_stream(self, response: Response) -> ApiError:
         """An upstream that answers a stream with something else: an error with the wrong status, or garbage."""

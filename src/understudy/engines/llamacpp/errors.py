@@ -6,8 +6,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
 
+from understudy.engines.engine import BusyError
 from understudy.engines.openai_compatible.errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, shown
-from understudy.wire.errors import ApiError, InvalidRequestError, OverloadedError
+from understudy.wire.errors import ApiError, InvalidRequestError
 
 from .failures import LlamaError, LlamaGoneError, LlamaTimeoutError
 
@@ -30,7 +31,7 @@ def api_error(error: LlamaError) -> ApiError:
             return prompt_too_long(tokens, window)
         return PromptTooLongError("prompt is too long")
     if error.status == 503 or error.type in _BUSY or (error.status == 500 and error.message.startswith(_FULL)):
-        return OverloadedError()
+        return BusyError()
     if error.status in {401, 403}:
         return UpstreamError("The model's server refused this server's credentials.", retry=False)
     if error.status in {400, 413, 422}:

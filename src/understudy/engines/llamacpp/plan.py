@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from understudy.engines.engine import EngineTurn
+from understudy.engines.openai_compatible.messages import is_begun
 from understudy.engines.openai_compatible.request import Translated
 from understudy.engines.openai_compatible.tools import Names
 from understudy.wire.output_format import output_format_of
@@ -58,7 +59,7 @@ def plan(turn: EngineTurn, translated: Translated, *, opened: bool) -> Plan:
         schema=wanted["schema"] if wanted else None,
         thinks=turn.thinking is not None,
         budget=thinking.get("budget_tokens"),
-        begun=request["messages"][-1]["role"] == "assistant",
+        begun=is_begun(request),
         opened=opened,
         stops=stops,
         max_tokens=turn.max_tokens,

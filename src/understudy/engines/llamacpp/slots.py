@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from understudy.wire.errors import OverloadedError
+from understudy.engines.engine import BusyError
 
 from .prompts import Prompt, common_tokens
 
@@ -49,13 +49,13 @@ class Slots:
 
     @asynccontextmanager
     async def hold(self, tenant: str, prompt: Prompt, patience: float | None = None) -> AsyncGenerator[Slot]:
-        """A slot for the time of one answer. Raises OverloadedError where too many wait, and where none is free within
+        """A slot for the time of one answer. Raises BusyError where too many wait, and where none is free within
         `patience` seconds."""
         try:
             async with asyncio.timeout(patience):
                 await self._turn()
         except TimeoutError:
-            raise OverloadedError from None
+            raise BusyError from None
         slot = self._choose(tenant, prompt)
         self._free.remove(slot)
         slot.mine = slot.tenant == tenant and slot.prompt is not None
@@ -74,7 +74,7 @@ class Slots:
         if self._free and not self._waiting:
             return
         if len(self._waiting) >= _MOST_WAITING:
-            raise OverloadedError
+            raise BusyError
         waiter = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         while True:

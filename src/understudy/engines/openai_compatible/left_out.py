@@ -30,9 +30,9 @@ LEFT_OUT: Final[tuple[NotPrompted, ...]] = (
     NotPrompted("fallbacks", "Routing decides which target is next."),
     NotPrompted("safeguards.*", "Speaks to a classifier beside the model. There is none here."),
     NotPrompted("compaction", "Not built: refused before an engine is asked."),
-    NotPrompted("container", "Not built: refused before an engine is asked."),
+    NotPrompted("container", "The code execution tool uses it; what it tells the model stands in the system prompt."),
     NotPrompted("fallback_credit_token", "Not built: refused before an engine is asked."),
-    NotPrompted("mcp_servers", "Not built: refused before an engine is asked."),
+    NotPrompted("mcp_servers", "The tools that they bring are listed among `tools` before an engine is asked."),
     NotPrompted("thread", "Not built: refused before an engine is asked."),
     # What such servers have no counterpart of.
     NotPrompted("service_tier", "There is one tier."),

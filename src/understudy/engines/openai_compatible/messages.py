@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import to_json
+from understudy.wire.server_tools import ServerFunction, ends_with_result
 
 from .content import Part, Reader, content_of
 from .dialects import Dialect
+from .server_calls import Turn, as_calls
 from .tools import Names
 
 _Block: TypeAlias = dict[str, Any]
@@ -18,22 +20,18 @@ _Block: TypeAlias = dict[str, Any]
 _SILENT: Final = frozenset({"fallback", "redacted_thinking", "tool_addition", "tool_removal"})
 
 
-@dataclass(slots=True)
-class _Turn:
-    """Neighbours of one role, which are one message to the upstream: each block with its path."""
-
-    role: str
-    blocks: list[tuple[str, _Block]] = field(default_factory=list[tuple[str, _Block]])
-
-
-def upstream_messages(request: _Block, reader: Reader, dialect: Dialect, names: Names) -> list[_Block]:
-    """`system` and `messages`. Raises InvalidRequestError for what cannot be said to the upstream."""
+def upstream_messages(
+    request: _Block, reader: Reader, dialect: Dialect, names: Names, served: Sequence[ServerFunction] = ()
+) -> list[_Block]:
+    """`system` and `messages`. Calls of functions that are `served` here are calls like those of the client's tools.
+    Raises InvalidRequestError for what cannot be said to the upstream."""
     translated: list[_Block] = []
     system = content_of(reader.all_parts(request.get("system"), "system"))
     if system:
         translated.append({"role": "system", "content": system})
     called: set[str] = set()
-    for turn in _turns(request):
+    turns = _turns(request)
+    for turn in as_calls(turns, served) if served else turns:
         match turn.role:
             case "assistant":
                 translated += _assistant(turn, reader, dialect, names, called)
@@ -46,10 +44,16 @@ def upstream_messages(request: _Block, reader: Reader, dialect: Dialect, names: 
     return translated
 
 
+def is_begun(request: _Block) -> bool:
+    """Whether the last message is the beginning of the answer: not where it was paused for a tool that has run."""
+    last = cast("list[_Block]", request["messages"])[-1]
+    return last["role"] == "assistant" and not ends_with_result(last)
+
+
 def begun_by_client(request: _Block, dialect: Dialect) -> bool:
     """Whether the last message is the beginning of the answer. Refused where the upstream cannot go on with it."""
     messages = cast("list[_Block]", request["messages"])
-    if messages[-1]["role"] != "assistant":
+    if not is_begun(request):
         return False
     if dialect.prefill is None:
         raise InvalidRequestError(
@@ -59,14 +63,14 @@ def begun_by_client(request: _Block, dialect: Dialect) -> bool:
     return True
 
 
-def _turns(request: _Block) -> list[_Turn]:
-    turns: list[_Turn] = []
+def _turns(request: _Block) -> list[Turn]:
+    turns: list[Turn] = []
     for index, message in enumerate(cast("list[_Block]", request["messages"])):
         role, content = message["role"], message.get("content")
         if not content:
             continue
         if not turns or turns[-1].role != role:
-            turns.append(_Turn(role))
+            turns.append(Turn(role))
         if isinstance(content, str):
             turns[-1].blocks.append((f"messages.{index}.content", {"type": "text", "text": content}))
             continue
@@ -74,7 +78,7 @@ def _turns(request: _Block) -> list[_Turn]:
             if block["type"] == "compaction":
                 if block.get("content") is not None:
                     # All before it is ignored (compaction.md). It tells the model what came before, as a user would.
-                    turns = [_Turn("user", [("", {"type": "text", "text": block["content"]})]), _Turn(role)]
+                    turns = [Turn("user", [("", {"type": "text", "text": block["content"]})]), Turn(role)]
             else:
                 turns[-1].blocks.append((f"messages.{index}.content.{place}", block))
     return turns
@@ -84,7 +88,7 @@ def _parts(blocks: list[tuple[str, _Block]], reader: Reader) -> list[Part]:
     return [part for path, block in blocks if block["type"] not in _SILENT for part in reader.parts(block, path)]
 
 
-def _assistant(turn: _Turn, reader: Reader, dialect: Dialect, names: Names, called: set[str]) -> list[_Block]:
+def _assistant(turn: Turn, reader: Reader, dialect: Dialect, names: Names, called: set[str]) -> list[_Block]:
     thinking: list[str] = []
     calls: list[_Block] = []
     said: list[tuple[str, _Block]] = []
@@ -108,7 +112,7 @@ def _assistant(turn: _Turn, reader: Reader, dialect: Dialect, names: Names, call
     return [message] if content or len(message) > 2 else []
 
 
-def _user(turn: _Turn, reader: Reader, called: set[str]) -> list[_Block]:
+def _user(turn: Turn, reader: Reader, called: set[str]) -> list[_Block]:
     """Results first, one message each, as the upstream wants them behind their calls; then all else.
 
     A message with a result holds text only, so its images follow in the user's message.

@@ -63,12 +63,12 @@ def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES
             f"tool_choice: the model behind `{request['model']}` cannot be made to call a tool; `auto` and `none` are "
             "supported."
         )
-    tools = functions(request, names)
+    tools = functions(request, names, turn.server_functions)
     reader = Reader(request, turn.materials, vision=dialect.vision, images=images)
     begun = begun_by_client(request, dialect)
     body: _Block = {
         "model": turn.model.upstream,
-        "messages": upstream_messages(request, reader, dialect, names),
+        "messages": upstream_messages(request, reader, dialect, names, turn.server_functions),
         "stream": True,
         "stream_options": {"include_usage": True},
         # An upstream refuses nought; what it then says is dropped.
@@ -83,7 +83,10 @@ def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES
     if tools and (dialect.tool_choice or kind != "none"):
         body["tools"] = tools
         if kind == "tool":
-            body["tool_choice"] = {"type": "function", "function": {"name": names.of_choice(choice["name"])}}
+            body["tool_choice"] = {
+                "type": "function",
+                "function": {"name": names.of_choice(choice["name"], turn.server_functions)},
+            }
         elif kind != "auto":
             body["tool_choice"] = "required" if kind == "any" else "none"
         if one_call and dialect.parallel_tool_calls:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
@@ -12,6 +12,7 @@ from understudy.wire.client_tools_members import TOOLSETS
 from understudy.wire.client_tools_schemas import DEFINED_TOOLS
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import to_json
+from understudy.wire.server_tools import SERVER, ServerFunction
 
 _Block: TypeAlias = dict[str, Any]
 
@@ -31,7 +32,7 @@ class Names:
         known = self._upstream.get(key)
         if known is not None:
             return known
-        wanted = name if toolset_name is None else f"{toolset_name}_{name}"
+        wanted = name if toolset_name in {None, SERVER} else f"{toolset_name}_{name}"
         chosen = _short(wanted)
         number = 2
         while chosen in self._ours:
@@ -45,12 +46,16 @@ class Names:
         """Name and toolset. A name that was never given to the upstream is its own."""
         return self._ours.get(name, (name, None))
 
-    def of_choice(self, name: str) -> str:
-        """The upstream's name of what `tool_choice` names, which may be a toolset's member."""
+    def of_choice(self, name: str, served: Sequence[ServerFunction] = ()) -> str:
+        """The upstream's name of what `tool_choice` names, which may be a toolset's member, or a tool that brings
+        functions `served` here: the first of them then."""
         if (name, None) not in self._upstream:
             for (member, _), chosen in self._upstream.items():
                 if member == name:
                     return chosen
+            for function in served:
+                if function.tool.startswith(name):
+                    return self.upstream(function.name, SERVER)
         return self.upstream(name)
 
 
@@ -60,13 +65,19 @@ def _short(name: str) -> str:
     return name[: _LONGEST_NAME - 9] + "_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
 
 
-def functions(request: _Block, names: Names) -> list[_Block]:
-    """`tools` as upstream takes them. Raises InvalidRequestError for a tool that the client does not run."""
+def functions(request: _Block, names: Names, served: Sequence[ServerFunction] = ()) -> list[_Block]:
+    """`tools` as upstream takes them, with the functions that are `served` here where their tool stands. Raises
+    InvalidRequestError for a tool that neither the client nor this server runs."""
     changes = _changes(request)
     loaded = {name for name, present in changes.in_force.items() if present}
     found: list[_Block] = []
     for index, tool in enumerate([*cast("list[_Block]", request.get("tools") or []), *changes.defined]):
         kind = tool.get("type") or "custom"
+        brought = [function for function in served if function.tool == kind]
+        if brought:
+            if changes.in_force.get(str(tool.get("name")), True):
+                found += [_served(function, names) for function in brought]
+            continue
         if kind != "custom" and kind not in DEFINED_TOOLS and kind not in TOOLSETS:
             raise InvalidRequestError(
                 f"tools.{index}: the model behind `{request['model']}` has no tools of type `{kind}`."
@@ -77,6 +88,11 @@ def functions(request: _Block, names: Names) -> list[_Block]:
             if changes.in_force.get(client_tool.name, True)
         ]
     return found
+
+
+def _served(function: ServerFunction, names: Names) -> _Block:
+    named = {"name": names.upstream(function.name, SERVER), "description": function.description}
+    return {"type": "function", "function": {**named, "parameters": function.input_schema}}
 
 
 def _function(tool: ClientTool, declared: _Block, names: Names) -> _Block:

@@ -10,15 +10,15 @@ from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from understudy.engines.engine import Engine, EngineModel
+from understudy.engines.engine import Background, Engine, EngineModel
 from understudy.engines.simulator.seeded import Seeded
 from understudy.wire.errors import OverloadedError
 
-from .breaker import Breaker
-from .slots import QueueFullError, Slots, take_any
+from .breaker import Breaker, Sent
+from .slots import QueueFullError, Slots, take_any, take_idle
 
 if TYPE_CHECKING:
-    from understudy.engines.claude.upstream import ClaudeUpstream
+    from understudy.engines.claude.responses import Upstream
 
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 _LONGEST_HEADER: Final = 256
@@ -37,7 +37,7 @@ class Target:
 
     model: EngineModel
     engine: Engine | None = None
-    claude: ClaudeUpstream | None = None
+    claude: Upstream | None = None
     weight: int = 1
     breaker: Breaker = field(default_factory=Breaker)
     slots: Slots = field(default_factory=Slots)
@@ -102,23 +102,25 @@ class Chain:
             ordered.append(chosen)
         return ordered + left + self._spare
 
-    def choose(self) -> Choice:
-        return Choice(self)
+    def choose(self, background: Background | None = None) -> Choice:
+        return Choice(self, background)
 
 
 class Choice:
     """One request's way along a chain. Use as `with`: at its end the slot is free again.
 
-    For each target that `next` gives, either `failed` or `passed` is called. Each target is tried once.
+    For each target that `next` gives, either `failed` or `passed` is called. Each target is tried once. With a
+    `background` it waits for places behind all other requests.
     """
 
-    __slots__ = ("_chain", "_held", "_judged", "_left", "_probe", "attempts")
+    __slots__ = ("_background", "_chain", "_held", "_judged", "_left", "_sent", "attempts")
 
-    def __init__(self, chain: Chain) -> None:
+    def __init__(self, chain: Chain, background: Background | None = None) -> None:
         self._chain = chain
+        self._background = background
         self._left = chain.order()
         self._held: Target | None = None
-        self._probe = False
+        self._sent = Sent(0, probe=False)
         self._judged = False
         self.attempts: list[Attempt] = []
 
@@ -143,7 +145,10 @@ class Choice:
             for target in ready:
                 by_slots.setdefault(target.slots, target)
             try:
-                slots = await take_any(list(by_slots), self._chain.queue_timeout)
+                if self._background is None:
+                    slots = await take_any(list(by_slots), self._chain.queue_timeout)
+                else:
+                    slots = await take_idle(list(by_slots), self._background)
             except TimeoutError:
                 raise OverloadedError(_BUSY) from None
             except QueueFullError:
@@ -155,33 +160,33 @@ class Choice:
                 continue
             self._held = target
             self._judged = False
-            self._probe = target.breaker.begin()
+            self._sent = target.breaker.begin()
         return self._held
 
     def passed(self) -> None:
         """The target has begun to answer: from here on nothing is tried again."""
         assert self._held is not None
         self._judged = True
-        self._held.breaker.succeeded(probe=self._probe)
+        self._held.breaker.succeeded(self._sent)
 
-    def failed(self, status: int, error_type: str) -> bool:
+    def failed(self, status: int, error_type: str, *, busy: bool = False) -> bool:
         """The target failed, with what would be this status. Returns whether another one is to be tried.
 
         A failure after `passed` counts against the target, and never leads on. Refusals (4xx) are the request's fault:
-        they end the way without a word about the target's health.
+        they end the way without a word about the target's health. One that is only `busy` works.
         """
         target = self._held
         assert target is not None
         self.attempts.append(Attempt(target.model.engine, target.model.upstream, status, error_type))
         broken = status >= 500
         begun = self._judged
-        if broken:
+        if broken and not busy:
             self._judged = True
-            target.breaker.failed(probe=self._probe and not begun)
+            target.breaker.failed(self._sent._replace(probe=False) if begun else self._sent)
         elif not begun:
             self._judged = True
             # It answers, if only to say no.
-            target.breaker.succeeded(probe=self._probe)
+            target.breaker.succeeded(self._sent)
         self._let_go()
         self._left.remove(target)
         again = broken or (status == 429 and self._chain.retry_rate_limits)
@@ -193,7 +198,7 @@ class Choice:
             return
         self._held = None
         if not self._judged:
-            target.breaker.ended(probe=self._probe)
+            target.breaker.ended(self._sent)
         target.slots.give_back()
 
     def _ready(self) -> list[Target]:

@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import structlog
 
-from understudy.engines.engine import EngineEvent, EngineTurn
+from understudy.engines.engine import BusyError, EngineEvent, EngineTurn
 from understudy.wire.errors import ApiError, InternalError
 
 from .chain import Chain, Choice, Target
@@ -34,7 +34,7 @@ class RoutedEngine:
         return self._own(turn) if self._choice is None else self._along(turn, self._choice)
 
     async def _own(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        with self._chain.choose() as choice:
+        with self._chain.choose(turn.background) as choice:
             async with aclosing(self._along(turn, choice)) as batches:
                 async for batch in batches:
                     yield batch
@@ -52,7 +52,7 @@ class RoutedEngine:
                     first = await anext(batches)
                 except Exception as error:
                     failure = _as_api_error(error, target)
-                    if not choice.failed(failure.status, failure.type):
+                    if not choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError)):
                         raise failure from None
                     log_attempt(choice)
                     continue
@@ -63,7 +63,7 @@ class RoutedEngine:
                         yield batch
                 except Exception as error:
                     failure = _as_api_error(error, target)
-                    choice.failed(failure.status, failure.type)
+                    choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError))
                     raise failure from None
                 return
 

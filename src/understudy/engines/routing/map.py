@@ -17,7 +17,7 @@ from .facts import NO_FACTS, Facts
 from .slots import Slots
 
 if TYPE_CHECKING:
-    from understudy.engines.claude.upstream import ClaudeUpstream
+    from understudy.engines.claude.responses import Upstream
 
 # Characters of an unknown name that are repeated in the error.
 _LONGEST_NAME: Final = 1_000
@@ -38,7 +38,7 @@ class Backend:
     """
 
     engine: Engine | None = None
-    claude: ClaudeUpstream | None = None
+    claude: Upstream | None = None
     slots: Slots = field(default_factory=Slots)
     failures: int = 5
     cool_down: float = 10.0

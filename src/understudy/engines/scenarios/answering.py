@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from typing import cast
 
 import orjson
@@ -22,6 +22,7 @@ from understudy.engines.engine import (
 )
 from understudy.engines.scenarios.model import Answer, Redacted, Text, Thinking, ToolCall
 from understudy.tokens.tokenizer import encode, split
+from understudy.wire.server_tools import SERVER
 
 # [guess] tokens that a call costs beside its input; the simulator's neighbourhood, never measured here.
 _CALL_TOKENS = 20
@@ -29,7 +30,7 @@ _CALL_TOKENS = 20
 
 async def play(answer: Answer, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
     """The events of `answer`, a batch a delta when it is paced and all at once when it is not."""
-    events = _events(answer, turn.max_tokens)
+    events = _events(answer, turn.max_tokens, {function.name for function in turn.server_functions})
     if turn.whole or answer.delay_between == 0:
         if answer.delay_between:
             events = list(events)
@@ -51,10 +52,10 @@ def _is_delta(event: EngineEvent) -> bool:
     return isinstance(event, TextDelta | ThinkingDelta | InputDelta)
 
 
-def _events(answer: Answer, max_tokens: int) -> Iterator[EngineEvent]:
-    """All events, up to the one that reaches `max_tokens`."""
+def _events(answer: Answer, max_tokens: int, served: Collection[str]) -> Iterator[EngineEvent]:
+    """All events, up to the one that reaches `max_tokens`. `served`: names of functions that the server runs."""
     produced = 0
-    for event in _uncut(answer):
+    for event in _uncut(answer, served):
         tokens = getattr(event, "tokens", 0)
         if produced + tokens > max_tokens:
             if isinstance(event, TextDelta | ThinkingDelta | InputDelta):
@@ -78,12 +79,12 @@ def _first(event: TextDelta | ThinkingDelta | InputDelta, tokens: int) -> Iterat
         return
 
 
-def _uncut(answer: Answer) -> Iterator[EngineEvent]:
+def _uncut(answer: Answer, served: Collection[str]) -> Iterator[EngineEvent]:
     for block in answer.blocks:
         if isinstance(block, Redacted):
             yield RedactedThinking(block.data, max(len(encode(block.data)), 1))
         elif isinstance(block, ToolCall):
-            yield ToolUse(block.name, tokens=_CALL_TOKENS)
+            yield ToolUse(block.name, SERVER if block.name in served else None, _CALL_TOKENS)
             for piece, count in _pieces(orjson.dumps(block.input).decode(), answer.delta_tokens):
                 yield InputDelta(piece, count)
             yield BlockEnd()

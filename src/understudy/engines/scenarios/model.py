@@ -50,7 +50,7 @@ class Redacted(_Part):
 
 
 class ToolCall(_Part):
-    """A call of a client tool."""
+    """A call of a client tool, or of a function of a server tool (`bash_code_execution`, say), which is then run."""
 
     type: Literal["tool_use"] = "tool_use"
     name: str

@@ -14,7 +14,17 @@ from understudy.engines.scenarios.model import Fault
 _MOST_BODY: Final = 32 * 1024 * 1024
 
 # Of headers that say who calls; their values are kept nowhere.
-_SECRET: Final = frozenset({"x-api-key", "authorization", "proxy-authorization", "cookie"})
+_SECRET: Final = frozenset(
+    {
+        "x-api-key",
+        "api-key",
+        "x-goog-api-key",
+        "x-amz-security-token",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+    }
+)
 
 
 @dataclass(slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from understudy.engines.simulator.reading import Reading, asked_in, since_compaction, texts_of
+from understudy.wire.server_tools import ServerFunction
 
 # Characters of a result, or of an earlier message, that are looked at.
 _LONGEST = 20_000
@@ -15,13 +17,14 @@ _MOST_EARLIER = 12
 
 @dataclass(slots=True)
 class MadeCall:
-    """A call that was made for the turn at hand, and what came of it."""
+    """A call that was made for the turn at hand, and what came of it. `served`: its tool is an MCP server's."""
 
     id: str
     name: str
     input: dict[str, Any]
     result: str = ""
     is_error: bool = False
+    served: bool = False
 
 
 @dataclass(slots=True)
@@ -102,7 +105,8 @@ class Conversation:
         return found
 
 
-def converse(request: dict[str, Any], reading: Reading) -> Conversation:
+def converse(request: dict[str, Any], reading: Reading, functions: Sequence[ServerFunction] = ()) -> Conversation:
+    """`functions` that this server runs, some of which may be listed among the client's tools."""
     messages = cast("list[dict[str, Any]]", request["messages"])
     asked, start = reading.asked, reading.first
     if not asked:
@@ -113,6 +117,7 @@ def converse(request: dict[str, Any], reading: Reading) -> Conversation:
                     start = place
                     break
     conversation = Conversation(request, reading, asked, start)
+    names = {(function.server_name, function.title): function.name for function in functions}
     by_id: dict[str, MadeCall] = {}
     for message in messages[start:]:
         content = message.get("content")
@@ -120,11 +125,12 @@ def converse(request: dict[str, Any], reading: Reading) -> Conversation:
             continue
         for block in cast("list[dict[str, Any]]", content):
             kind = block.get("type")
-            if kind == "tool_use":
-                call = MadeCall(block["id"], block["name"], block["input"])
+            if kind in {"tool_use", "mcp_tool_use"}:
+                name: str = names.get((block.get("server_name"), block["name"])) or block["name"]
+                call = MadeCall(block["id"], name, block["input"], served=kind == "mcp_tool_use")
                 by_id[call.id] = call
                 conversation.calls.append(call)
-            elif kind == "tool_result":
+            elif kind in {"tool_result", "mcp_tool_result"}:
                 made = by_id.get(block["tool_use_id"])
                 if made is not None:
                     made.result = " ".join(texts_of([block]))[:_LONGEST]

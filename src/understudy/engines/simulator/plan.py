@@ -48,9 +48,16 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     plain = not tools and output_format is None and turn.thinking is None and not reading.cites
     if plain and "<" not in asked:
         return [Text(compose(reading, seeded))]
-    conversation = converse(request, reading)
+    conversation = converse(request, reading, turn.server_functions)
     calls: list[Call] = []
-    if tools:
+    served: Part | None = None
+    if turn.server_functions:
+        from understudy.engines.simulator.programs.doing import next_part
+
+        served = next_part(turn, conversation)
+    if isinstance(served, Call):
+        calls = [served]
+    elif tools and served is None:
         from understudy.engines.simulator.calling import calls_for
 
         calls = calls_for(request, conversation, seeded)
@@ -62,6 +69,8 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         parts.append(Thinking(about))
     if calls:
         return [*parts, *calls]
+    if served is not None and output_format is None:
+        return [*parts, served]
     if output_format is not None:
         from understudy.engines.simulator.inputs import build_output
 
@@ -74,6 +83,9 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     wrapped = in_tags(conversation)
     if wrapped is not None:
         return [*parts, Text(wrapped)]
+    if conversation.calls and conversation.calls[-1].served:
+        brought = [call.result for call in conversation.calls if call.result]
+        return [*parts, Text(told_by_tools(brought, [], ()))]
     if conversation.calls and not asked:
         return [*parts, Text(_from_results(conversation, turn.materials))]
     return [*parts, Text(compose(reading, seeded))]
@@ -93,7 +105,7 @@ def _thinks(turn: EngineTurn, conversation: Conversation, calls: list[Call]) -> 
     """Whether this answer begins with thinking: always where it was asked for, else where there is something to it."""
     if turn.thinking == "enabled":
         # Without interleaving, a turn thinks once, before its first call (extended-thinking.md).
-        return not conversation.calls
+        return not conversation.calls and turn.request["messages"][-1]["role"] != "assistant"
     if turn.thinking == "between_tools":
         return bool(conversation.calls)
     config: dict[str, Any] = turn.request.get("output_config") or {}

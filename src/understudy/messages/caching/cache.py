@@ -76,12 +76,22 @@ class _Found(NamedTuple):
 
 class CacheTurn:
     """The cache's part in one request. `use` is final, unless an engine has a say in it (`confirm`). What is written is
-    there for others once `started` was called.
+    there for others once `started` was called; `unrenewed`: what is read is renewed only then too.
 
     `diagnostics`: the answer's field of that name. `total_tokens`: of the whole prompt.
     """
 
-    __slots__ = ("_entries", "_fingerprint", "_found", "_ledger", "_since", "_workspace_id", "diagnostics", "use")
+    __slots__ = (
+        "_entries",
+        "_fingerprint",
+        "_found",
+        "_ledger",
+        "_since",
+        "_unrenewed",
+        "_workspace_id",
+        "diagnostics",
+        "use",
+    )
 
     def __init__(
         self,
@@ -91,12 +101,15 @@ class CacheTurn:
         found: _Found,
         fingerprint: Fingerprint | None,
         diagnostics: dict[str, Any] | None,
+        *,
+        unrenewed: bool = False,
     ) -> None:
         self._ledger = ledger
         self._workspace_id = workspace_id
         self._since = since
         self._found = found
         self._fingerprint = fingerprint
+        self._unrenewed = found.hit if unrenewed else None
         self.use, self._entries = found.billed()
         self.diagnostics = diagnostics
 
@@ -111,11 +124,13 @@ class CacheTurn:
         hit = await confirmed(self._ledger, [found.keys[one] for one in found.ordinals], reused)
         self._found = found._replace(hit=hit, total=total_tokens)
         self.use, self._entries = self._found.billed()
+        self._unrenewed = hit
 
     async def started(self, message_id: str) -> None:
         """To be called when the answer begins: an entry "only becomes available after the first response begins"."""
-        if self._entries:
-            await self._ledger.write(self._entries, self._since)
+        entries = self._entries if self._unrenewed is None else [self._unrenewed, *self._entries]
+        if entries:
+            await self._ledger.write(entries, self._since)
         if self._fingerprint is not None:
             key = kept_under(self._workspace_id, message_id)
             await self._ledger.keep(key, self._fingerprint.pack(), KEPT_SECONDS)
@@ -137,7 +152,8 @@ class PromptCache:
         betas: Collection[str] = (),
         measure: Measure | None = None,
     ) -> CacheTurn:
-        """Look a validated request up. What it reads is renewed at once.
+        """Look a validated request up. What it reads is renewed at once; when the answer begins where `measure` is
+        given, for that engine may say that it has not read it.
 
         `total_tokens`: of the prompt, where another than our own count is billed; nothing cached exceeds it. `betas`
         are only compared, for the diagnosis. `measure`: who counts instead of us.
@@ -159,7 +175,8 @@ class PromptCache:
                     diagnostics = None if reason is None else {"cache_miss_reason": reason}
         finally:
             pace.end()
-        return CacheTurn(self._ledger, workspace_id, since, found, fingerprint, diagnostics)
+        unrenewed = measure is not None
+        return CacheTurn(self._ledger, workspace_id, since, found, fingerprint, diagnostics, unrenewed=unrenewed)
 
     async def _cached(
         self,
@@ -190,7 +207,7 @@ class PromptCache:
         of_parts = salts(request, model, workspace_id, counted)
         keys = await prefix_keys(pieces, looked_at, of_parts, pace, workspace_front(workspace_id))
         longest_first = sorted(looked_at, reverse=True)
-        hit = await self._ledger.look([keys[ordinal] for ordinal in longest_first])
+        hit = await self._ledger.look([keys[ordinal] for ordinal in longest_first], renew=measure is None)
         return _Found(breakpoints, keys, longest_first, hit, total)
 
 

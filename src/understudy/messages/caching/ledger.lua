@@ -3,7 +3,9 @@
 -- KEYS: 1 a sorted set of the names by the millisecond in which they end; 2 a hash of what they stand for
 -- ARGV: 1 now in milliseconds, or -1 for this server's clock
 --       2 the operation, and what it takes:
---         look   names                                    returns the place of the first that lives, and its value
+--         look   names                                    returns the place of the first that lives, and its value;
+--                                                         it lives for its ttl again
+--         find   names                                    as look, and renews nothing
 --         write  most, age, then name, tokens, ttl each   entries, which began to live `age` milliseconds ago
 --         keep   most, name, value, ttl
 --         kept   name                                     returns its value
@@ -52,12 +54,12 @@ local function mend()
   if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('DEL', KEYS[2]) end
 end
 
-if op == 'look' then
+if op == 'look' or op == 'find' then
   for place = 3, #ARGV do
     local value, stop = living(ARGV[place])
     if value then
       local ttl = tonumber(string.match(value, ' (%d+)$'))
-      if stop < now + ttl * 1000 then put(ARGV[place], value, now + ttl * 1000) end
+      if op == 'look' and stop < now + ttl * 1000 then put(ARGV[place], value, now + ttl * 1000) end
       return {place - 3, value}
     end
   end

@@ -27,8 +27,8 @@ class Ledger(Protocol):
     Times are seconds of one clock.
     """
 
-    async def look(self, keys: Sequence[bytes]) -> Entry | None:
-        """The first of `keys` that lives. It is renewed: from now on it lives for its `ttl` again."""
+    async def look(self, keys: Sequence[bytes], *, renew: bool = True) -> Entry | None:
+        """The first of `keys` that lives. Unless `renew` is false it lives for its `ttl` again, from now on."""
         ...
 
     async def write(self, entries: Sequence[Entry], since: float) -> None:
@@ -63,12 +63,13 @@ class MemoryLedger(Ledger):
     def __len__(self) -> int:
         return sum(map(len, self._live.values()))
 
-    async def look(self, keys: Sequence[bytes]) -> Entry | None:
+    async def look(self, keys: Sequence[bytes], *, renew: bool = True) -> Entry | None:
         now = self._clock()
         for key in keys:
             live = self._find(key, now)
             if live is not None:
-                self._put(live.entry, now)
+                if renew:
+                    self._put(live.entry, now)
                 return live.entry
         return None
 

@@ -50,10 +50,12 @@ class RedisLedger(Ledger):
         self._redis_clock = redis_clock
         self._away_until: float | None = None
 
-    async def look(self, keys: Sequence[bytes]) -> Entry | None:
+    async def look(self, keys: Sequence[bytes], *, renew: bool = True) -> Entry | None:
         if not keys:
             return None
-        answer = await self._ask("entries", keys[0], "look", [key[WORKSPACE_BYTES:] for key in keys])
+        answer = await self._ask(
+            "entries", keys[0], "look" if renew else "find", [key[WORKSPACE_BYTES:] for key in keys]
+        )
         if answer is None:
             return None
         place, value = answer

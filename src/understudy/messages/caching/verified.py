@@ -20,10 +20,13 @@ and where two texts meet their tokens may differ."""
 
 
 async def confirmed(ledger: Ledger, keys: Sequence[bytes], reused: int) -> Entry | None:
-    """The longest living entry of which an engine that reused `reused` tokens reused all. `keys`: longest first."""
+    """The longest living entry of which an engine that reused `reused` tokens reused all. `keys`: longest first.
+
+    No entry is renewed by it: what the engine did not reuse was not read.
+    """
     rest = list(keys)
     while rest:
-        entry = await ledger.look(rest)
+        entry = await ledger.look(rest, renew=False)
         if entry is None or entry.tokens <= reused + SLACK:
             return entry
         del rest[: rest.index(entry.key) + 1]

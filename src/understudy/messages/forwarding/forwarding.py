@@ -16,11 +16,11 @@ import structlog
 
 from understudy.engines.claude import (
     BadGatewayError,
-    ClaudeUpstream,
     EventReader,
     GatewayTimeoutError,
     Observed,
     Response,
+    Upstream,
     error_answer,
     going_on_without,
     with_model,
@@ -154,11 +154,8 @@ class Forwarding:
         model = None if request.get("fallbacks") else route.model.id
         return _Request(exchange, body, request, endpoint, path, headers, model)
 
-    async def _answer(
-        self, one: _Request, target: Target, upstream: ClaudeUpstream, passed: Callable[[], None]
-    ) -> None:
-        body = with_model(one.body, one.parsed, target.model.upstream)
-        response = await upstream.send(one.path, body, one.headers)
+    async def _answer(self, one: _Request, target: Target, upstream: Upstream, passed: Callable[[], None]) -> None:
+        response = await upstream.ask(one.path, one.parsed, one.headers, model=target.model.upstream, raw=one.body)
         one.exchange.record.upstream_request_id = response.request_id
         try:
             if response.status != 200:
@@ -174,7 +171,7 @@ class Forwarding:
     async def _stream(
         self,
         one: _Request,
-        upstream: ClaudeUpstream,
+        upstream: Upstream,
         response: Response,
         headers: list[tuple[bytes, bytes]],
         passed: Callable[[], None],
@@ -257,7 +254,7 @@ async def _first(reader: EventReader, response: Response) -> bytes:
 
 async def _whole(
     one: _Request,
-    upstream: ClaudeUpstream,
+    upstream: Upstream,
     response: Response,
     headers: list[tuple[bytes, bytes]],
     passed: Callable[[], None],
@@ -283,7 +280,7 @@ async def _whole(
     await exchange.respond(200, body, b"application/json", headers)
 
 
-async def _refusal(one: _Request, upstream: ClaudeUpstream, response: Response) -> _UpstreamError:
+async def _refusal(one: _Request, upstream: Upstream, response: Response) -> _UpstreamError:
     status = response.status
     body = await response.read()
     # What is no answer at all (a redirect, a 204) is a fault of the upstream's.
@@ -292,14 +289,14 @@ async def _refusal(one: _Request, upstream: ClaudeUpstream, response: Response) 
     return _UpstreamError(status, kind, shown, response.headers)
 
 
-async def _not_a_stream(one: _Request, upstream: ClaudeUpstream, response: Response) -> Exception:
+async def _not_a_stream(one: _Request, upstream: Upstream, response: Response) -> Exception:
     """An upstream that answers a stream with something else: an error with the wrong status, or garbage."""
     answer = _parsed(await response.read())
     return _as_plain(answer, response, one, upstream) if is_error(answer) else BadGatewayError(NO_ANSWER)
 
 
 def _as_plain(
-    error: dict[str, Any], response: Response, one: _Request | None = None, upstream: ClaudeUpstream | None = None
+    error: dict[str, Any], response: Response, one: _Request | None = None, upstream: Upstream | None = None
 ) -> _UpstreamError:
     """An error that came with a 200, before anything was sent: it gets the status of its type."""
     kind: str = error["error"]["type"]

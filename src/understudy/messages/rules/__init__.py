@@ -34,10 +34,12 @@ _LONGEST_MESSAGE = 8192
 _VERSION_2026_10_21 = "2026-10-21"
 
 
-def check_request(request: dict[str, Any], model: Model, version: str, betas: Collection[str] = ()) -> Found:
+def check_request(
+    request: dict[str, Any], model: Model, version: str, betas: Collection[str] = (), *, batch: bool = False
+) -> Found:
     """Raise the error that the service reports first for a well-formed Messages request. Returns what is in it."""
     found = Found()
-    fault = _fault(request, found, model, version, betas, counting=False)
+    fault = _fault(request, found, model, version, betas, counting=False, batch=batch)
     if fault is not None:
         raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
     stop_sequences = request.get("stop_sequences")
@@ -56,7 +58,14 @@ def check_count_request(request: dict[str, Any], model: Model, version: str) -> 
 
 
 def _fault(
-    request: dict[str, Any], found: Found, model: Model, version: str, betas: Collection[str], *, counting: bool
+    request: dict[str, Any],
+    found: Found,
+    model: Model,
+    version: str,
+    betas: Collection[str],
+    *,
+    counting: bool,
+    batch: bool = False,
 ) -> str | None:
     messages: list[dict[str, Any]] = request["messages"]
     if not messages:
@@ -77,7 +86,7 @@ def _fault(
     if found.shape is not None:
         return found.shape
     if not counting:
-        fault = max_tokens_fault(request, model, betas)
+        fault = max_tokens_fault(request, model, betas, batch=batch)
         if fault is not None:
             return fault
     output_config = request.get("output_config")

@@ -5,29 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from understudy.engines.catalog import Model
+from understudy.wire.server_tools import RESULTS
 
 from .found import SERVER_TOOLS, WRONG_ROLE, Found
 from .media import check_image
 
 Block = dict[str, Any]
 
-RESULT_OF: Final = {
-    "web_search": "web_search_tool_result",
-    "web_fetch": "web_fetch_tool_result",
-    "code_execution": "code_execution_tool_result",
-    "bash_code_execution": "bash_code_execution_tool_result",
-    "text_editor_code_execution": "text_editor_code_execution_tool_result",
-    "tool_search_tool_regex": "tool_search_tool_result",
-    "tool_search_tool_bm25": "tool_search_tool_result",
-    "advisor": "advisor_tool_result",
-}
-"""The block that answers each server tool."""
-
-_RESULTS: Final = frozenset(RESULT_OF.values())
-
 # Observed for tool_use and tool_result, documented for search_result; the others by analogy [guess].
 _THINKING: Final = frozenset({"thinking", "redacted_thinking"})
-_ASSISTANT_ONLY: Final = frozenset({*_THINKING, "server_tool_use", *_RESULTS})
+_ASSISTANT_ONLY: Final = frozenset({*_THINKING, "server_tool_use", *RESULTS})
 _SYSTEM_ONLY: Final = frozenset({"tool_addition", "tool_removal"})
 _USER_ONLY: Final = frozenset({"search_result", "container_upload"})
 
@@ -68,7 +55,7 @@ def other_block(
             found.server_uses, found.waiting = set(), {}
         found.server_uses.add(block["id"])
         found.waiting[block["id"]] = (index, block["name"])
-    elif kind in _RESULTS:
+    elif kind in RESULTS:
         _server_result(found, block, kind, index, place)
     elif kind in _SYSTEM_ONLY:
         wrong_role(found, index, kind, "system")
@@ -93,8 +80,8 @@ def tool_addition(found: Found, tool: Block, path: str) -> None:
     kind = str(definition.get("type"))
     if kind.startswith("code_execution_"):
         found.runs_code = True
-    if found.server_tool is None and kind.startswith(SERVER_TOOLS):
-        found.server_tool = path, kind
+    if kind.startswith(SERVER_TOOLS):
+        found.server_tools = [*(found.server_tools or ()), (path, kind)]
 
 
 def _server_result(found: Found, block: Block, kind: str, index: int, place: int) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 from understudy.engines.catalog import Model
+from understudy.wire.server_tools import RESULT_OF
 
-from .blocks import RESULT_OF, nested_blocks, other_block, tool_addition, wrong_role
+from .blocks import nested_blocks, other_block, tool_addition, wrong_role
 from .found import (
     EMPTY_TURN,
     SYSTEM_EMPTY,

@@ -54,9 +54,8 @@ class Found:
     results_with_citations: int = 0
     results: int = 0
 
-    # What the service itself would run: where the first such tool stands, and its type. Where a file goes into a
-    # container.
-    server_tool: tuple[str, str] | None = None
+    # What the service itself runs: where each such tool stands, and its type. Where a file goes into a container.
+    server_tools: list[tuple[str, str]] | None = None
     container_upload: str | None = None
 
     # Whether the history holds thinking, readable or not.

@@ -11,6 +11,7 @@ from understudy.wire.output_format import output_format_of
 
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
 _OUTPUT_128K: Final = "output-128k-2025-02-19"
+_OUTPUT_300K: Final = "output-300k-2026-03-24"  # in batches only
 
 
 def stop_sequences_fault(sequences: list[str]) -> str | None:
@@ -20,8 +21,12 @@ def stop_sequences_fault(sequences: list[str]) -> str | None:
     return None
 
 
-def max_tokens_fault(request: dict[str, Any], model: Model, betas: Collection[str]) -> str | None:
+def max_tokens_fault(
+    request: dict[str, Any], model: Model, betas: Collection[str], *, batch: bool = False
+) -> str | None:
     max_tokens, limit = request["max_tokens"], model.max_tokens
+    if max_tokens > limit and batch and model.batch_max_tokens_with_output_300k is not None and _OUTPUT_300K in betas:
+        limit = model.batch_max_tokens_with_output_300k
     if max_tokens > limit and model.max_tokens_with_output_128k is not None and _OUTPUT_128K in betas:
         limit = model.max_tokens_with_output_128k
     if max_tokens > limit:
@@ -29,7 +34,8 @@ def max_tokens_fault(request: dict[str, Any], model: Model, betas: Collection[st
             f"max_tokens: {max_tokens} > {limit}, which is the maximum allowed number of output tokens for {model.id}"
         )
     if max_tokens == 0:
-        return _prewarming_fault(request)
+        # Recorded for batches; elsewhere 0 is a number like others.
+        return "max_tokens: must be greater than or equal to 1" if batch else _prewarming_fault(request)
     return None
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from understudy.engines.catalog import Model
+from understudy.wire.server_tools import RESULTS
 
-from .blocks import RESULT_OF
 from .found import Found
 
 # A turn that the service paused is sent back as it came, and goes on (documented for pause_turn). The compaction block
 # of a paused compaction stands there alike.
-_PAUSED: Final = frozenset({"server_tool_use", "mcp_tool_use", "mcp_tool_result", "compaction", *RESULT_OF.values()})
+_PAUSED: Final = frozenset({"server_tool_use", "mcp_tool_use", "mcp_tool_result", "compaction", *RESULTS})
 
 
 def prefill_fault(messages: list[dict[str, Any]], found: Found, model: Model) -> str | None:

@@ -92,8 +92,8 @@ def _custom(found: Found, index: int, tool: Tool) -> str | None:
 
 
 def _typed(found: Found, index: int, kind: str, model: Model) -> str | None:
-    if found.server_tool is None and kind.startswith(SERVER_TOOLS):
-        found.server_tool = f"tools.{index}", kind
+    if kind.startswith(SERVER_TOOLS):
+        found.server_tools = [*(found.server_tools or ()), (f"tools.{index}", kind)]
     # Web tools since 2026 filter what they bring with code of their own, in a container.
     if kind.startswith(("code_execution_", "web_search_2026", "web_fetch_2026")):
         found.runs_code = True
@@ -116,8 +116,9 @@ def reference_fault(found: Found) -> str | None:
 
 
 def resumed_fault(found: Found) -> str | None:
-    """A turn that goes on with results of client tools needs the server tool that it waits for."""
-    if not found.waiting or found.last_role != "user" or found.runs_code or found.unlisted_tools:
+    """A turn that goes on, with results of client tools or as it was paused, needs the server tool that it waits
+    for."""
+    if not found.waiting or found.runs_code or found.unlisted_tools:
         return None
     names = found.tool_names or ()
     for tool_id, (index, name) in found.waiting.items():

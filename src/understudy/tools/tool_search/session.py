@@ -71,7 +71,7 @@ class ToolSearchSession:
     container = None
 
     def __init__(self, tools: list[dict[str, Any]]) -> None:
-        self._hidden = [tool for tool in tools if tool.get("defer_loading") and tool.get("name")]
+        self._hidden = _hidden(tools)
         self._searchable: Searchable | None = None
         self.functions = tuple(
             ServerFunction(tool["type"], tool["name"], *_FUNCTIONS[tool["name"]])
@@ -83,6 +83,8 @@ class ToolSearchSession:
         return name in _FUNCTIONS
 
     def prompted(self, request: dict[str, Any]) -> dict[str, Any]:
+        # By now those of MCP servers are among them.
+        self._hidden = _hidden(cast("list[dict[str, Any]]", request["tools"]))
         return request
 
     async def start(self) -> None:
@@ -112,6 +114,10 @@ class ToolSearchSession:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _hidden(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [tool for tool in tools if tool.get("defer_loading") and tool.get("name")]
 
 
 def _failed(why: str) -> ToolResult:

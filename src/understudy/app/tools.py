@@ -1,0 +1,33 @@
+"""The server tools, from their settings."""
+
+from __future__ import annotations
+
+import time
+
+from understudy.files.service import FileService
+from understudy.net.guard import Guard
+from understudy.sandbox.interface import Containers
+from understudy.settings import Settings
+from understudy.tools.code_execution.session import CodeExecution, Limits
+from understudy.tools.code_execution.skills import Skills
+from understudy.tools.mcp.session import MCPConnector
+from understudy.tools.running import ServerTools
+
+
+def make_tools(
+    settings: Settings, containers: Containers, files: FileService, skills: Skills, guard: Guard
+) -> ServerTools:
+    of_code = settings.code_execution
+    code_execution = CodeExecution(containers, files, skills, Limits(of_code.timeout, of_code.max_output))
+    of_mcp = settings.mcp
+    # Before tool search, which finds what servers bring too.
+    connector = MCPConnector(
+        guard,
+        listing_timeout=of_mcp.listing_timeout,
+        call_timeout=of_mcp.call_timeout,
+        most_size=of_mcp.max_size,
+        most_result=of_mcp.max_result,
+        listing_lifetime=of_mcp.listing_lifetime,
+        clock=time.monotonic,
+    )
+    return ServerTools([code_execution, connector])

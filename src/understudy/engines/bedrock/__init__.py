@@ -1,0 +1,9 @@
+"""Claude on Amazon Bedrock as an upstream: InvokeModel, InvokeModelWithResponseStream and CountTokens.
+
+Source: Bedrock's API reference, recorded exchanges (2024 to 2026), botocore 1.44. `clouds/bedrock` serves the same.
+"""
+
+from .settings import BedrockSettings
+from .upstream import BedrockUpstream
+
+__all__ = ["BedrockSettings", "BedrockUpstream"]

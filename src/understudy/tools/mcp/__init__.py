@@ -1,0 +1,1 @@
+"""The MCP connector: tools of servers that a request names."""

@@ -1,0 +1,57 @@
+"""The Messages API with code execution, in process and as a server; data directories to be copied."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import anthropic
+import pytest
+import pytest_asyncio
+
+from installations import databases, installation
+from servers import RunningServer, start_server
+
+from .api import Api, tools_api
+from .real import MODEL, TOOLS, asked, client
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("migrated") / "data"
+
+    async def make() -> None:
+        async with installation(folder):
+            pass
+
+    with databases.on(None):
+        asyncio.run(make())
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, migrated: Path) -> Path:
+    return shutil.copytree(migrated, tmp_path / "data")
+
+
+@pytest_asyncio.fixture
+async def api(data_dir: Path) -> AsyncGenerator[Api]:
+    async with tools_api(data_dir) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def runs_code(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningServer]:
+    """A server on a machine that can run code; else the tests are left out, with what is missing."""
+    env = {"UNDERSTUDY_STREAM_PING_INTERVAL": "0.4", "UNDERSTUDY_CODE_EXECUTION_TIMEOUT": "4"}
+    running = start_server(tmp_path_factory.mktemp("runs-code"), env=env)
+    try:
+        answer = client(running).messages.create(model=MODEL, max_tokens=16, tools=TOOLS, messages=asked("hello"))
+        assert answer.stop_reason
+    except anthropic.BadRequestError as error:
+        running.stop()
+        pytest.skip(f"no code can be run here: {error}")
+    yield running
+    assert running.stop() == 0
