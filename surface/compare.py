@@ -47,7 +47,8 @@ def compare(sdk: Sdk, ours: Ours) -> list[Gap]:
                 if fields or part in types:
                     walk.request(method.name, fields, types.get(part))
             plain = [member for member in members_of(method.answer) if not _is_stream(member)]
-            walk.answer(merged(plain), types.get("answer"), method.name)
+            if plain or not members_of(method.answer):
+                walk.answer(merged(plain), types.get("answer"), method.name)
             for member in members_of(method.answer):
                 if isinstance(member, dict) and "stream" in member:
                     walk.answer(member["stream"], types.get("stream"), method.name + " stream")

@@ -188,6 +188,7 @@ _ROWS: dict[tuple[str, str], tuple[Any, Any, Examples]] = {
     ("GET", "/users"): (None, people.UserListParams, _by_id(_users)),
     ("GET", "/users/{}"): (None, None, _users),
     ("POST", "/users/{}"): (people.UserUpdateParams, None, _users),
+    ("POST", "/users/{}/sign_out"): (None, None, _users),
     ("DELETE", "/users/{}"): (None, None, _deleted("user_deleted", "id")),
     ("GET", "/invites"): (None, people.InviteListParams, _by_id(_invites)),
     ("POST", "/invites"): (people.InviteCreateParams, None, _invites),

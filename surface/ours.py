@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from surface.batches import BatchResult, MessageBatchCreateParams, batches, deleted_batches, pages_of_batches
 from surface.files import deleted_files, files, pages_of_files
 from surface.organization import ROWS
 from surface.rate_limits import ROWS as RATE_LIMITS
 from surface.shapes import Shape, Shapes, merged
+from surface.skills import ROWS as SKILLS
 from surface.spending import ROWS as SPENDING
 from understudy.app import create_app
 from understudy.engines.catalog import public_models
@@ -69,9 +71,15 @@ TYPES: Mapping[Route, Types] = {
     ("GET", "/v1/files/{}"): Types(examples=files),
     ("DELETE", "/v1/files/{}"): Types(examples=deleted_files),
     ("GET", "/v1/files/{}/content"): Types(),
+    ("POST", "/v1/messages/batches"): Types(body=MessageBatchCreateParams, examples=batches),
+    ("GET", "/v1/messages/batches"): Types(query=PageParams, examples=pages_of_batches),
+    ("GET", "/v1/messages/batches/{}"): Types(examples=batches),
+    ("DELETE", "/v1/messages/batches/{}"): Types(examples=deleted_batches),
+    ("POST", "/v1/messages/batches/{}/cancel"): Types(examples=batches),
+    ("GET", "/v1/messages/batches/{}/results"): Types(stream=BatchResult),
     **{
         route: Types(body=body, query=query, examples=examples)
-        for route, (body, query, examples) in {**ROWS, **RATE_LIMITS, **SPENDING}.items()
+        for route, (body, query, examples) in {**ROWS, **RATE_LIMITS, **SPENDING, **SKILLS}.items()
     },
 }
 

@@ -7,19 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 
 from understudy.control import spend_shapes as shapes
+from understudy.control.analytics import cost_items, group_of, usage_metrics
+from understudy.control.analytics_params import CostParams, UsageParams
 from understudy.control.analytics_reports import (
     AnalyticsCostParams,
     AnalyticsUsageParams,
     cost_results,
     dimensions_of,
-    time_buckets,
     usage_result,
 )
-from understudy.control.report_params import Buckets, page_of, rfc3339
-from understudy.control.spend_limits import Effective
+from understudy.control.report_params import Buckets, page_of, rfc3339, time_buckets
+from understudy.control.spend_summaries import Effective
 from understudy.organization.pages import Cursors
 from understudy.storage.secrets import LEAST_CHARACTERS, RootSecret
-from understudy.usage.reports import Report
+from understudy.usage.ranking import Ranked
 from understudy.usage.tables import COSTS, DAY
 
 Examples = Callable[[], list[Any]]
@@ -89,8 +90,8 @@ def _pages(examples: Examples) -> Examples:
 _GROUPED = ["context_window", "inference_geo", "model", "speed"]
 _GROUPS = [("0-200k", "us", "m", "standard"), ("200k-1M", "not_available", "m", "fast")]
 _DIMENSIONS = [dimensions_of(_GROUPED, group) for group in _GROUPS] + [dimensions_of([], [])]
-# A bucket's beginning, the group, the requests; then as many sums as tokens and searches, or costs, have.
-_SUMS = (0, 0, 1, *(1 for _ in COSTS))
+# The group, the requests; then as many sums as tokens and searches, or costs, have.
+_SUMS = (0, 1, *(1 for _ in COSTS))
 
 
 def _reports(results: list[Any]) -> list[Any]:
@@ -98,7 +99,7 @@ def _reports(results: list[Any]) -> list[Any]:
     pages = (Buckets(0, DAY, None), Buckets(0, DAY, DAY))
     return [
         {
-            **page_of(time_buckets(at, "1d", Report((), {}), lambda _: results), at, cursors, ()),
+            **page_of(time_buckets(at, "1d", lambda _: results), at, cursors, ()),
             "data_refreshed_at": rfc3339(0),
         }
         for at in pages
@@ -121,6 +122,42 @@ def _costs() -> list[Any]:
     )
 
 
+_RANKED_BY = ["actor", "actor_type", "api_key_id", *_GROUPED, "product", "service_tier", "workspace_id"]
+_ACTORS = {"user_1": _USERS[0], "user_2": _USERS[1]}
+_RANKED = [
+    group_of(_RANKED_BY, (actor, kind, "apikey_1", *_GROUPS[0], "messages_api", "standard", "wrkspc_1"), _ACTORS)
+    for actor, kind in (
+        ("user_1", "user_actor"),
+        ("user_2", "user_actor"),
+        ("svac_1", "service_account_actor"),
+        ("apikey_1", "api_actor"),
+    )
+] + [group_of([], (), {})]
+_ROW = Ranked(0, (), 1, (1,) * len(COSTS))
+
+
+def _pages_of_ranks(items: list[dict[str, Any]]) -> list[Any]:
+    bounds = {"starting_at": rfc3339(0), "ending_at": rfc3339(DAY)}
+    data, refreshed = [{**bounds, **item} for item in items], {"data_refreshed_at": rfc3339(0)}
+    return [{"data": data, "has_more": page is not None, "next_page": page, **refreshed} for page in (None, "page_a")]
+
+
+def _ranked_usage() -> list[Any]:
+    return _pages_of_ranks([{"group": group, "usage": usage_metrics(_ROW)} for group in _RANKED])
+
+
+def _ranked_costs() -> list[Any]:
+    return _pages_of_ranks(
+        [
+            one
+            for group in _RANKED
+            for types in (True, False)
+            for tokens in (True, False)
+            for one in cost_items(group, _ROW, types=types, tokens=tokens)
+        ]
+    )
+
+
 _REQUEST = f"{_BASE}/spend_limit_increase_requests/{{}}"
 
 ROWS: dict[tuple[str, str], tuple[Any, Any, Examples]] = {
@@ -133,6 +170,8 @@ ROWS: dict[tuple[str, str], tuple[Any, Any, Examples]] = {
     ("GET", _REQUEST): (None, None, _any_requests),
     ("POST", f"{_REQUEST}/approve"): (shapes.ApproveBody, None, _approved),
     ("POST", f"{_REQUEST}/deny"): (shapes.DenyBody, None, _denied),
+    ("GET", f"{_BASE}/analytics/usage"): (None, UsageParams, _ranked_usage),
+    ("GET", f"{_BASE}/analytics/cost"): (None, CostParams, _ranked_costs),
     ("GET", f"{_BASE}/analytics/usage_report"): (None, AnalyticsUsageParams, _usage),
     ("GET", f"{_BASE}/analytics/cost_report"): (None, AnalyticsCostParams, _costs),
 }

@@ -22,10 +22,11 @@ from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 from understudy.messages.completions import CompletionsEndpoint
 from understudy.messages.endpoints import MessagesEndpoints
-from understudy.messages.preparation import Preparation
+from understudy.messages.preparation import NO_TOOLS, Preparation
 from understudy.messages.signatures import Signer
 from understudy.models.endpoints import ModelsEndpoints
 from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
+from understudy.tools.running import ServerTools
 
 KEY = "sk-understudy-api-in-process"
 ORGANIZATION = "6f0c9a52-6d1c-4f5e-9d43-0d9a8f3b7c11"
@@ -79,7 +80,7 @@ class Answer:
 
 class InProcess:
     """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day, `clock`
-    the seconds of the prompt cache."""
+    the seconds of the prompt cache; `tools` are what the server runs."""
 
     def __init__(
         self,
@@ -91,11 +92,12 @@ class InProcess:
         names: Sequence[str] = (),
         today: Callable[[], date] = today,
         clock: Callable[[], float] = time.time,
+        tools: ServerTools = NO_TOOLS,
     ) -> None:
         self.records = Records()
         self.key = OneKey()
         routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
-        preparation = Preparation(Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock)
+        preparation = Preparation(Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock, tools=tools)
         endpoints = MessagesEndpoints(routing, preparation, http or HttpSettings(), stream or StreamSettings())
         completions = CompletionsEndpoint(routing, http or HttpSettings())
         models = ModelsEndpoints(routing, today)

@@ -10,18 +10,23 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from services import Postgres
+from understudy.batches import tables as batches_tables
 from understudy.files import tables as files_tables
 from understudy.limits import spend_tables
 from understudy.limits import tables as limits_tables
 from understudy.organization import tables as organization_tables
+from understudy.sandbox import tables as sandbox_tables
 from understudy.settings import SecuritySettings, StorageSettings
+from understudy.skills import tables as skills_tables
 from understudy.storage.database import FILE_NAME, Database
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret
 from understudy.usage import tables as usage_tables
 
 # All stand in the shared metadata once they are imported.
-_ = files_tables, spend_tables, limits_tables, organization_tables, usage_tables
+_ = batches_tables, files_tables, spend_tables, limits_tables, organization_tables, usage_tables
+_ = skills_tables
+_ = sandbox_tables
 
 
 class _Where:

@@ -78,8 +78,8 @@ def test_10_every_method_of_every_path_ends_properly_on_a_connection_that_goes_o
 
 
 def test_13_no_further_route_takes_an_id_of_an_object(server: RunningServer) -> None:
-    """For files and the organization's objects it is held where they are tested; these are the next."""
-    for path in ("/v1/messages/batches/msgbatch_x", "/v1/skills/skill_x"):
+    """For files, batches and the organization's objects it is held where they are tested; these are the next."""
+    for path in ("/v1/sessions/sesn_x", "/v1/environments/env_x"):
         answer = exchange(server, head(server, method=b"GET", path=path.encode()))
         assert (answer.status, answer.error()["message"]) == (404, "Not found")
 

@@ -115,7 +115,6 @@ USERS = Resource(
         *_paging("any_user"),
         Rewrite("query", "roles[]", "string", "user", "a role (SDK's description)"),
     ),
-    excluded=(Excluded("*sign_out*", "there is no session of claude.ai here that could be ended"),),
     prepare=_prepare_users,
     credential="admin",
 )

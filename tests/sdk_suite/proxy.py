@@ -85,13 +85,13 @@ class Proxy:
             query=list(asked.query.items()),
             headers=headers,
             body=json.loads(content) if is_json and content else None,
+            content=content,
         )
         rewrite(request, resource, self.made)
         # The placeholder of the SDK's client is in the one header or the other.
         name = "authorization" if "authorization" in request.headers else "x-api-key"
         request.headers[name] = ("Bearer " if name == "authorization" else "") + self.keys[resource.credential]
-        if request.body is not None:
-            content = json.dumps(request.body).encode()
+        content = request.content if request.body is None else json.dumps(request.body).encode()
         async with self._client.request(
             asked.method, self.upstream + request.path, params=request.query, headers=request.headers, data=content
         ) as answer:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from .batches import BATCHES
 from .files import FILES
 from .messages import MESSAGES
 from .organization import ORGANIZATION
 from .rate_limits import RATE_LIMITS, WORKSPACE_RATE_LIMITS
+from .reports import REPORTS
+from .skills import SKILLS
 from .table import DROP, Resource, Rewrite
 
 MODELS = Resource(
@@ -19,4 +22,4 @@ MODELS = Resource(
     ),
 )
 
-RESOURCES = (FILES, MESSAGES, MODELS, *ORGANIZATION, RATE_LIMITS, WORKSPACE_RATE_LIMITS)
+RESOURCES = (BATCHES, FILES, MESSAGES, MODELS, *ORGANIZATION, RATE_LIMITS, WORKSPACE_RATE_LIMITS, *REPORTS, SKILLS)

@@ -13,13 +13,15 @@ BETA_HEADER = "anthropic-beta"
 
 @dataclass(slots=True)
 class Request:
-    """A request on its way. Names of headers are lower case; `body` is None unless it is a JSON object."""
+    """A request on its way. Names of headers are lower case; `body` is None unless it is JSON; `content` is what it is
+    otherwise."""
 
     method: str
     path: str
     query: list[tuple[str, str]]
     headers: dict[str, str]
     body: dict[str, Any] | None
+    content: bytes = b""
     rewritten: list[str] = field(default_factory=list[str])
 
 
@@ -51,6 +53,12 @@ def _apply(request: Request, row: Rewrite, make: Callable[[], Any]) -> bool:
         value = make()
         kept = [(name, text) for name, text in request.query if (name, text) != (row.key, row.placeholder)]
         request.query = kept if value is DROP else [*kept, (row.key, str(value))]
+        return True
+    if row.place == "form":
+        assert isinstance(row.placeholder, bytes)
+        if request.body is not None or row.placeholder not in request.content:
+            return False
+        request.content = request.content.replace(row.placeholder, make())
         return True
     if row.place == "header":
         return _replace(request.headers, [row.key], row.placeholder, make)

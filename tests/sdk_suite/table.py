@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import httpx
 
-Place: TypeAlias = Literal["path", "query", "header", "body"]
+Place: TypeAlias = Literal["path", "query", "header", "body", "form"]
 
 Prepare: TypeAlias = Callable[[httpx.AsyncClient], Awaitable[Mapping[str, str]]]
 """Makes objects before the tests begin; returns their ids under the names that `Made` gives."""
@@ -34,8 +34,9 @@ class Rewrite:
     """`placeholder`, where it stands at `key` of `place`, gives way to `value`.
 
     Keys of bodies are dotted, `*` being every item of a list (`tools.*.defer_loading`). Of a path every segment that is
-    the placeholder is meant, and `key` says only what it names. A `value` that can be called is given the request, and
-    what it returns is taken: where each request needs another object.
+    the placeholder is meant, and `key` says only what it names; of a multipart form its bytes, wherever they stand. A
+    `value` that can be called is given the request, and what it returns is taken: where each request needs another
+    object.
     """
 
     place: Place

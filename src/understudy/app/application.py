@@ -10,11 +10,21 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from understudy.app.batch_runner import make_runner
+from understudy.app.batches import make_batches, queue_limits
+from understudy.app.bodies import Bodies
+from understudy.app.clouds import cloud_routes
 from understudy.app.engines import model_map
 from understudy.app.files import make_files
 from understudy.app.limits import make_limiter
+from understudy.app.organization import make_store
+from understudy.app.sandbox import make_containers
 from understudy.app.shared import open_ledger, open_redis
+from understudy.app.skills import make_skills
 from understudy.app.spending import Spending, make_pricing
+from understudy.app.tools import make_tools
+from understudy.batches.endpoints import BatchesEndpoints
+from understudy.batches.sweeper import BatchSweeper
 from understudy.clouds.openai import chat_routes
 from understudy.control.admin_keys import admin_routes
 from understudy.control.engines import engine_routes
@@ -46,9 +56,11 @@ from understudy.organization.rate_limits.endpoints import rate_limit_routes
 from understudy.organization.rate_limits.service import RateLimits
 from understudy.organization.routes import OrganizationRoutes
 from understudy.organization.service import Organizations
-from understudy.organization.store import Store
 from understudy.settings import NetSettings, Settings, SettingsError
+from understudy.skills.endpoints import SkillsEndpoints
+from understudy.skills.sweeper import SkillSweeper
 from understudy.storage.database import Database
+from understudy.storage.following import Following
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
 from understudy.tokens.tokenizer import warm_up
@@ -110,7 +122,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             raise SettingsError(str(error)) from None
     db = Database(settings.storage)
     root = RootSecret.load(settings.security, settings.storage)
-    authenticator = KeyAuthenticator(db, root)
+    following = Following(db)
+    authenticator = KeyAuthenticator(db, root, following=following)
     engine = ScenarioEngine(SimulatorEngine(settings.simulator), scenarios)
     routing, loader, closing = model_map(settings, engine)
     metrics = Metrics(routing.names())
@@ -123,25 +136,49 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         also_write=authenticator.write_last_used,
         pricing=pricing,
     )
+    bodies = Bodies(settings, db, recorder)
     documents = settings.documents
     pdfs = PdfReader(processes=documents.pdf_processes, timeout=documents.pdf_timeout, memory=documents.pdf_memory)
 
     signer = Signer(root.derive_all(PURPOSE))
     files = make_files(settings, db, root)
     sources, sweeper = FileSources(files), Sweeper(db, files)
+    skills = make_skills(settings, db, root)
+    skill_sweeper = SkillSweeper(db, skills)
+    containers = make_containers(settings, db)
     forwarding = Forwarding(signer, settings.stream.ping_interval, sources)
     redis = open_redis(settings.redis)
     ledger = open_ledger(redis, time.time)
     fetcher = _fetcher(settings.net)
-    organization = OrganizationRoutes(db, root, fetcher, authenticator.clock)
+    store, cursors = make_store(settings, db, authenticator.clock), Cursors(root)
+    organization = OrganizationRoutes(store, cursors, root, fetcher)
     of_sources = fetcher if settings.net.url_sources else None
-    preparation = Preparation(signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger)
-    overrides = OverridesWatch(db)
+    tools = make_tools(settings, containers, files, skills, fetcher.guard)
+    preparation = Preparation(
+        signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger, tools=tools
+    )
+    overrides = OverridesWatch(db, following)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
-    spending = Spending(settings, db, root, limiter, overrides, pricing, redis)
+    spending = Spending(settings, store, root, limiter, overrides, pricing, redis, following)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, spending.limits)
 
-    store, cursors = Store(db, authenticator.clock), Cursors(root)
+    batches = make_batches(settings, db, files.blobs, authenticator.clock, queue_limits(limiter, overrides))
+    batch_sweeper = BatchSweeper(db, batches)
+    runner = make_runner(
+        settings,
+        db,
+        files.blobs,
+        routing,
+        preparation,
+        forwarding,
+        spending.batch_limits,
+        recorder,
+        metrics,
+        authenticator.clock,
+        messages,
+    )
+    if settings.batches.run:
+        batches.on_changed = runner.wake
     completions = CompletionsEndpoint(routing, settings.http)
     models = ModelsEndpoints(routing)
 
@@ -153,29 +190,42 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         await authenticator.start()
         await overrides.start()
         await spending.start()
+        following.start()
         await recorder.start()
+        await bodies.start()
+        await containers.start()
         sweeper.start()
+        skill_sweeper.start()
+        batch_sweeper.start()
         try:
             await loader.start()
         except ModelLoadError as error:
             raise SettingsError(str(error)) from None
+        if settings.batches.run:
+            runner.start()
         # What is alive now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 20)
 
     async def stop() -> None:
+        await runner.stop()
         await pdfs.close()
+        await containers.stop()
         await sweeper.stop()
+        await skill_sweeper.stop()
+        await batch_sweeper.stop()
         await loader.stop()
         for close in closing:
             await close()
+        await bodies.stop()
         await recorder.stop()
         await spending.stop()
         await overrides.stop()
         if redis is not None:
             await redis.aclose()
         await authenticator.stop()
+        await following.stop()
         await db.dispose()
 
     async def ready() -> str | None:
@@ -195,6 +245,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             ApiRoute("/v1/models/{model_id:path}", "GET", models.retrieve, limited="models"),
             ApiRoute("/v1/complete", "POST", completions.create),
             *FilesEndpoints(files, limiter).routes(),
+            *limited("batch", BatchesEndpoints(batches).routes()),
+            *limited("skills", SkillsEndpoints(skills).routes()),
             *limited("admin", organization.api_routes()),
             *limited("admin", rate_limit_routes(RateLimits(store, cursors, limiter, overrides))),
             *limited("admin", spending.api_routes()),
@@ -203,17 +255,18 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         other_routes=[
             *control_routes(metrics, ready),
             *organization.other_routes(),
-            *spending.other_routes(authenticator),
+            *spending.other_routes(authenticator, bodies.kept),
             *admin_routes(organization.services, authenticator),
             *limit_admin_routes(LimitsAdmin(store, cursors, limiter, overrides), authenticator),
             *scenario_routes(scenarios, authenticator, settings.server.workers),
             *engine_routes(routing, loader, authenticator, settings.server.workers),
         ],
         authenticator=authenticator,
-        request_log=recorder,
+        request_log=bodies.log,
         start=start,
         stop=stop,
         limits=limiter,
+        flavours=lambda own: cloud_routes(own, settings, routing, messages, authenticator, fetcher),
     )
-    connect(envelope, scenarios)
+    connect(envelope, scenarios, bodies.watch)
     return envelope

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute
 
 from understudy.control.spend_limits import SpendLimits, spend_limit_routes
-from understudy.control.usage_admin import UsageAdmin, usage_admin_routes
+from understudy.control.usage_admin import usage_admin_routes
 from understudy.control.usage_reports import usage_routes
 from understudy.http.envelope import ApiRoute
 from understudy.http.principal import Authenticator
+from understudy.limits.batch_admission import BatchLimits
 from understudy.limits.limiter import Limiter
 from understudy.limits.spend import Spend
 from understudy.limits.spend_admission import SpendingLimits
@@ -20,8 +21,9 @@ from understudy.limits.spend_watch import SpendWatch
 from understudy.limits.watch import OverridesWatch
 from understudy.organization.store import Store
 from understudy.settings import Settings
-from understudy.storage.database import Database
+from understudy.storage.following import Following
 from understudy.storage.secrets import RootSecret
+from understudy.usage.kept_bodies import KeptBodies
 from understudy.usage.prices import Pricing, rates
 from understudy.usage.retention import Pruning, Retention
 
@@ -48,18 +50,21 @@ def make_pricing(settings: Settings) -> Pricing:
 
 
 class Spending:
-    """`limits` is what routes ask before they ask a model: rate limits and money."""
+    """`limits` is what routes ask before they ask a model: rate limits and money; `batch_limits` is what is asked for
+    the requests of batches."""
 
     def __init__(
         self,
         settings: Settings,
-        db: Database,
+        store: Store,
         root: RootSecret,
         limiter: Limiter,
         overrides: OverridesWatch,
         pricing: Pricing,
         redis: Redis | None,
+        following: Following,
     ) -> None:
+        db = store.db
         limits, kept = settings.limits, settings.retention
         counters: Counters = MemoryCounters()
         if redis is not None:
@@ -67,7 +72,7 @@ class Spending:
 
             counters = RedisCounters(redis)
         table = limiter.table
-        self.watch = SpendWatch(db, counters, overrides, table, tier=limits.tier)
+        self.watch = SpendWatch(db, counters, overrides, table, tier=limits.tier, following=following)
         spend = Spend(
             self.watch,
             counters,
@@ -79,19 +84,27 @@ class Spending:
             closed=limits.when_redis_is_away == "closed",
         )
         self.limits = SpendingLimits(limiter, spend, pricing)
+        self.batch_limits = BatchLimits(spend, pricing)
         self.pruning = Pruning(
-            db, Retention(kept.request_log_days or None, kept.usage_days or None, kept.hours_days or None), time.time
+            db,
+            Retention(
+                kept.request_log_days or None,
+                kept.usage_days or None,
+                kept.hours_days or None,
+                kept.days_days or None,
+            ),
+            time.time,
         )
         self._db = db
         self._root = root
-        self._store = Store(db)
+        self._store = store
         self._spend_limits = SpendLimits(self._store, root, table, limits.tier)
 
     def api_routes(self) -> list[ApiRoute]:
         return [*usage_routes(self._db, self._root), *spend_limit_routes(self._spend_limits)]
 
-    def other_routes(self, authenticator: Authenticator) -> list[BaseRoute]:
-        return usage_admin_routes(UsageAdmin(self._store, self._root), authenticator)
+    def other_routes(self, authenticator: Authenticator, kept: KeptBodies) -> list[BaseRoute]:
+        return usage_admin_routes(self._store, self._root, kept, authenticator)
 
     async def start(self) -> None:
         """After the rate limits' overrides have been read."""

@@ -20,6 +20,12 @@ keys_app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=T
 app.add_typer(keys_app, name="keys")
 files_app = typer.Typer(help="Store, list, fetch and delete files of the Files API.", no_args_is_help=True)
 app.add_typer(files_app, name="files")
+skills_app = typer.Typer(help="Store, list, fetch and delete skills of the Skills API.", no_args_is_help=True)
+app.add_typer(skills_app, name="skills")
+sandbox_app = typer.Typer(help="What containers need in which code is run.", no_args_is_help=True)
+app.add_typer(sandbox_app, name="sandbox")
+batches_app = typer.Typer(help="Follow and cancel Message Batches, and fetch their results.", no_args_is_help=True)
+app.add_typer(batches_app, name="batches")
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.", envvar="UNDERSTUDY_CONFIG")
@@ -82,6 +88,22 @@ def serve(
         "models": {"engine": model},
     }
     run_server(config, flags, ready_file=ready_file, fresh_key=fresh_key)
+
+
+@app.command()
+def worker(
+    data_dir: DataDir = None,
+    config: Config = None,
+    concurrency: Annotated[int | None, typer.Option(help="Requests of batches that are under way at once.")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of 127.0.0.1 for /metrics and /readyz; 0 takes a free one. Default: none.")
+    ] = None,
+) -> None:
+    """Work off message batches, beside servers with the same database and blobs."""
+    from understudy.cli.batch_worker import run_worker
+
+    flags = {"storage": {"data_dir": data_dir}, "batches": {"concurrency": concurrency}}
+    run_worker(config, flags, metrics_port=metrics_port)
 
 
 @keys_app.command("create")
@@ -177,6 +199,133 @@ def files_delete(
     from understudy.cli.files import delete
 
     delete(config, data_dir, workspace, file_id)
+
+
+BatchWorkspace = Annotated[
+    str | None,
+    typer.Option("--workspace", metavar="ID", help="Whose batches: wrkspc_…. Default: the default workspace."),
+]
+BatchId = Annotated[str, typer.Argument(metavar="ID", help="The batch's id, msgbatch_…")]
+
+
+@batches_app.command("list")
+def batches_list(workspace: BatchWorkspace = None, data_dir: DataDir = None, config: Config = None) -> None:
+    """Show a workspace's batches, newest first, and how far they are."""
+    from understudy.cli.batches import show_all
+
+    show_all(config, data_dir, workspace)
+
+
+@batches_app.command("show")
+def batches_show(
+    batch_id: BatchId,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it until it has ended.")] = False,
+    workspace: BatchWorkspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Show how far a batch is."""
+    from understudy.cli.batches import show
+
+    show(config, data_dir, workspace, batch_id, wait=wait)
+
+
+@batches_app.command("cancel")
+def batches_cancel(
+    batch_id: BatchId, workspace: BatchWorkspace = None, data_dir: DataDir = None, config: Config = None
+) -> None:
+    """Have a batch end early: requests that were not begun are canceled."""
+    from understudy.cli.batches import cancel
+
+    cancel(config, data_dir, workspace, batch_id)
+
+
+@batches_app.command("results")
+def batches_results(
+    batch_id: BatchId,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Where to. Default: stdout.")] = None,
+    workspace: BatchWorkspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Write the results of a batch that has ended, a JSON object a line."""
+    from understudy.cli.batches import results
+
+    results(config, data_dir, workspace, batch_id, to)
+
+
+@sandbox_app.command("build")
+def sandbox_build(data_dir: DataDir = None, config: Config = None) -> None:
+    """Fetch the Python packages that code in containers finds, from PyPI."""
+    from understudy.cli.sandbox import build
+
+    build(config, data_dir)
+
+
+SkillsWorkspace = Annotated[
+    str | None,
+    typer.Option("--workspace", metavar="ID", help="Whose skills: wrkspc_…. Default: the default workspace."),
+]
+
+
+@skills_app.command("list")
+def skills_list(workspace: SkillsWorkspace = None, data_dir: DataDir = None, config: Config = None) -> None:
+    """Show a workspace's skills, newest first, and the prebuilt ones."""
+    from understudy.cli.skills import show
+
+    show(config, data_dir, workspace)
+
+
+@skills_app.command("upload")
+def skills_upload(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A directory with SKILL.md in it, or a zip of one.")],
+    skill_id: Annotated[
+        str | None, typer.Option("--skill", metavar="ID", help="Make a new version of this skill, skill_….")
+    ] = None,
+    display_name: Annotated[
+        str | None, typer.Option("--display-name", metavar="NAME", help="What lists show. Default: its name.")
+    ] = None,
+    workspace: SkillsWorkspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Store a skill, or a new version of one, and print its id."""
+    from understudy.cli.skills import upload
+
+    upload(config, data_dir, workspace, path, skill_id, display_name)
+
+
+@skills_app.command("download")
+def skills_download(
+    skill_id: Annotated[str, typer.Argument(metavar="ID", help="The skill's id, skill_…, or pptx, xlsx, docx, pdf.")],
+    version: Annotated[str, typer.Option("--version", metavar="ID", help="Its version, skver_….")] = "latest",
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Where to. Default: its name, here; - is stdout.")
+    ] = None,
+    workspace: SkillsWorkspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Fetch a skill as a zip archive. A file that is there already is not written over."""
+    from understudy.cli.skills import download
+
+    download(config, data_dir, workspace, skill_id, version, to)
+
+
+@skills_app.command("delete")
+def skills_delete(
+    skill_id: Annotated[str, typer.Argument(metavar="ID", help="The skill's id, skill_….")],
+    version: Annotated[
+        str | None, typer.Option("--version", metavar="ID", help="Only this version of it, skver_….")
+    ] = None,
+    workspace: SkillsWorkspace = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Delete a skill with all its versions, or one version, for ever."""
+    from understudy.cli.skills import delete
+
+    delete(config, data_dir, workspace, skill_id, version)
 
 
 @app.command()

@@ -96,7 +96,16 @@ def _tls(settings: Settings) -> str:
     return "the TLS certificate and key fit"
 
 
-_EXAMINATIONS: list[Callable[[Settings], str]] = [_python, _packages, _tokenizer, _database, _port, _tls]
+def _sandbox(settings: Settings) -> str:
+    from understudy.cli.sandbox import examine
+
+    fine, lines = examine(settings)
+    if not fine:
+        raise _MissingError("; ".join(lines))
+    return "; ".join(lines)
+
+
+_EXAMINATIONS: list[Callable[[Settings], str]] = [_python, _packages, _tokenizer, _database, _port, _tls, _sandbox]
 
 
 def examine(config: Path | None, data_dir: Path | None) -> int:

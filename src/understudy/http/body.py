@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
-from understudy.http.compression import decode_body
+from understudy.http.compression import codings_of, decode_body
+from understudy.http.decoding import decoded_pieces
 from understudy.http.exchange import Exchange
 from understudy.http.protocol import BODY_TOO_SLOW
 from understudy.wire.errors import InvalidRequestError, RequestTimeoutError, RequestTooLargeError
@@ -104,6 +106,27 @@ async def stream_body(exchange: Exchange, limit: int) -> AsyncGenerator[bytes]:
             "content-encoding: an upload cannot be compressed",
             details={"error_code": "request_body_encoding_unsupported"},
         )
+    async with aclosing(_arriving(exchange, limit)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
+async def stream_json_body(exchange: Exchange, limit: int) -> AsyncGenerator[bytes]:
+    """As `read_json_body`, piece by piece, for what is too large to be held."""
+    latin1 = _charset_of_json(exchange.header(b"content-type")) != "utf-8"
+    codings = codings_of(exchange.header(b"content-encoding") or "")
+    received = 0
+    arriving = _arriving(exchange, limit)
+    async with aclosing(decoded_pieces(arriving, codings, limit) if codings else arriving) as pieces:
+        async for piece in pieces:
+            text = piece.decode("latin-1").encode() if latin1 else piece
+            received += len(text)
+            if received > limit:
+                raise _too_large(limit)
+            yield text
+
+
+async def _arriving(exchange: Exchange, limit: int) -> AsyncGenerator[bytes]:
     declared = exchange.headers.get(b"content-length")
     if declared is not None and declared.isdigit() and int(declared[:20]) > limit:
         raise _too_large(limit)

@@ -100,32 +100,48 @@ def _decode_all(data: bytes, codings: list[str], limit: int) -> bytes:
     return data
 
 
-async def decode_body(data: bytes, content_encoding: str, limit: int) -> bytes:
-    """`data` without its content codings, at most `limit` bytes.
-
-    Raises the API's 400 for an unknown coding or bad data and its 413 for a body that grows beyond the limit.
-    """
+def codings_of(content_encoding: str) -> list[str]:
+    """The codings of a body in the order in which they were put on. Raises the API's 400 for one that is not known."""
     codings = [coding.strip().lower() for coding in content_encoding.split(",")]
     codings = [coding for coding in codings if coding not in {"", "identity"}]
-    if not codings:
-        return data
     if len(codings) > _MOST_CODINGS or any(coding not in _DECODERS for coding in codings):
         raise InvalidRequestError(
             "The request body's content-encoding is not supported. Supported: gzip, deflate, br, zstd.",
             details={"error_code": "request_body_encoding_unsupported"},
         )
+    return codings
+
+
+def too_large_decoded() -> RequestTooLargeError:
+    """The API's 413 for a body that grows beyond its limit."""
+    return RequestTooLargeError(
+        "Request exceeds the maximum size", details={"error_code": "request_body_too_large_after_decoding"}
+    )
+
+
+def not_decodable() -> InvalidRequestError:
+    """The API's 400 for bad data."""
+    return InvalidRequestError(
+        "The request body could not be decoded with its content-encoding.",
+        details={"error_code": "request_body_encoding_invalid"},
+    )
+
+
+async def decode_body(data: bytes, content_encoding: str, limit: int) -> bytes:
+    """`data` without its content codings, at most `limit` bytes.
+
+    Raises the API's 400 for an unknown coding or bad data and its 413 for a body that grows beyond the limit.
+    """
+    codings = codings_of(content_encoding)
+    if not codings:
+        return data
     try:
         # In a thread, however short it is: 51 bytes of brotli can hold the whole limit.
         return await asyncio.to_thread(_decode_all, data, codings, limit)
     except _TooLargeError:
-        raise RequestTooLargeError(
-            "Request exceeds the maximum size", details={"error_code": "request_body_too_large_after_decoding"}
-        ) from None
+        raise too_large_decoded() from None
     except (zlib.error, brotli.error, zstandard.ZstdError, EOFError):
-        raise InvalidRequestError(
-            "The request body could not be decoded with its content-encoding.",
-            details={"error_code": "request_body_encoding_invalid"},
-        ) from None
+        raise not_decodable() from None
 
 
 def _accepted(accept_encoding: bytes) -> set[str]:

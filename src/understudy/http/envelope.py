@@ -19,7 +19,7 @@ from understudy.http.credentials import authenticate
 from understudy.http.exchange import Exchange
 from understudy.http.framing import Framing
 from understudy.http.limiting import UNLIMITED, LimitedPart, Limits
-from understudy.http.principal import Authenticator
+from understudy.http.principal import Authenticator, Principal
 from understudy.http.protocol import RESPOND
 from understudy.http.record import RequestLog
 from understudy.http.versions import read_betas, read_version, refuse_unknown_betas
@@ -62,7 +62,8 @@ class ApiRoute:
     `exchange.path_params`. A GET endpoint answers HEAD too. `any_betas`: the endpoint itself refuses unknown betas.
     `limited`: requests count against this part's limit before the endpoint is asked; None where the endpoint itself
     knows what a request costs. For flavours of the API: `framing` makes the form of each answer, and `version` is that
-    of all requests, whose headers for versions and betas are then not read.
+    of all requests, whose headers for versions and betas are then not read; `authenticate` tells the caller where that
+    takes more than a key in a header. It may raise ApiError.
     """
 
     path: str
@@ -72,11 +73,12 @@ class ApiRoute:
     framing: Callable[[], Framing] | None = None
     version: str | None = None
     limited: LimitedPart | None = None
+    authenticate: Callable[[Exchange], Awaitable[Principal]] | None = None
 
 
 def limited(part: LimitedPart, routes: Iterable[ApiRoute]) -> list[ApiRoute]:
-    """The routes, each of whose requests counts against the limit of `part`."""
-    return [replace(route, limited=part) for route in routes]
+    """The routes, each of whose requests counts against the limit of `part`, or of the part it has already."""
+    return [replace(route, limited=route.limited or part) for route in routes]
 
 
 _Methods: TypeAlias = dict[str, ApiRoute]
@@ -86,7 +88,8 @@ class Envelope:
     """ASGI application.
 
     `api_routes` are looked up by their exact path, which is all that the busiest of them cost. Then those with
-    parameters are tried in order. All other paths go to Starlette's router.
+    parameters are tried in order. All other paths go to Starlette's router. `flavours` makes the routes of the API's
+    flavours out of its own; they stand behind them.
     """
 
     def __init__(
@@ -99,11 +102,14 @@ class Envelope:
         start: Lifespan,
         stop: Lifespan,
         limits: Limits = UNLIMITED,
+        flavours: Callable[[list[ApiRoute]], list[ApiRoute]] | None = None,
     ) -> None:
         # Why it did not start, where that is the operator's to mend.
         self.failure: SettingsError | None = None
         # For those who compare them with the real service's.
         self.routes = tuple((route.method, route.path) for route in api_routes)
+        if flavours is not None:
+            api_routes = [*api_routes, *flavours(api_routes)]
         methods_of: dict[str, _Methods] = {}
         for route in api_routes:
             methods = methods_of.setdefault(route.path, {})
@@ -111,11 +117,12 @@ class Envelope:
             if route.method == "GET":
                 methods.setdefault("HEAD", route)
         self._exact = {path: methods for path, methods in methods_of.items() if "{" not in path}
-        self._patterns: list[tuple[re.Pattern[str], _Methods]] = []
+        # By the first part of their paths, which holds no parameter.
+        self._patterns: dict[str, list[tuple[re.Pattern[str], _Methods]]] = {}
         for path, methods in methods_of.items():
             if path not in self._exact:
                 pattern, _, _ = compile_path(path)
-                self._patterns.append((pattern, methods))
+                self._patterns.setdefault(_first(path), []).append((pattern, methods))
         self._router = Router(other_routes, redirect_slashes=False)
         self._authenticator = authenticator
         self._limits = limits
@@ -211,7 +218,11 @@ class Envelope:
         if route is None:
             raise MethodNotAllowedError(headers={"allow": ", ".join(sorted(methods))})
         check_origin(exchange)
-        exchange.principal = principal = await authenticate(exchange, self._authenticator)
+        if route.authenticate is None:
+            principal = await authenticate(exchange, self._authenticator)
+        else:
+            principal = await route.authenticate(exchange)
+        exchange.principal = principal
         record = exchange.record
         record.organization_id = principal.organization_id
         record.workspace_id = principal.workspace_id
@@ -231,8 +242,9 @@ class Envelope:
         await route.endpoint(exchange)
 
     def _match(self, exchange: Exchange) -> _Methods | None:
-        for pattern, methods in self._patterns:
-            found = pattern.match(exchange.scope["path"])
+        path = exchange.scope["path"]
+        for pattern, methods in self._patterns.get(_first(path), ()):
+            found = pattern.match(path)
             if found is not None:
                 exchange.path_params = found.groupdict()
                 return methods
@@ -251,3 +263,9 @@ class Envelope:
             if error.status_code == 405:
                 raise MethodNotAllowedError(headers=dict(error.headers or {})) from None
             raise
+
+
+def _first(path: str) -> str:
+    """What stands before a path's second slash."""
+    end = path.find("/", 1)
+    return path if end < 0 else path[:end]

@@ -123,6 +123,19 @@ class Exchange:
     async def receive(self) -> Message:
         return await self._receive()
 
+    def give_back(self, body: bytes) -> None:
+        """Let the whole body, which was read to judge the caller, be read once more."""
+        receive, given = self._receive, False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        self._receive = again
+
     def tap(self, around_receive: Callable[[Receive], Receive], around_send: Callable[[Send], Send]) -> None:
         """Let others stand between the routes and the connection. Whole answers then take the long way, too."""
         self._receive, self._send = around_receive(self._receive), around_send(self._send)
@@ -178,6 +191,7 @@ class Exchange:
         fields = list(headers) if headers else []
         if self.framing is not None:
             body, fields = self.framing.whole(body), self.framing.fields(fields)
+            status = self.framing.status(status)
         accepted = self.headers.get(b"accept-encoding")
         if accepted is not None and len(body) >= 1024:
             encoded = await compress(body, accepted)

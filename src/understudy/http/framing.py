@@ -17,7 +17,12 @@ class Framing(Protocol):
         ...
 
     def whole(self, body: bytes) -> bytes:
-        """A whole JSON answer, a Message or an error, in the flavour's own form."""
+        """A whole JSON answer, a Message or an error, in the flavour's own form. Asked first of an answer that is
+        whole."""
+        ...
+
+    def status(self, status: int) -> int:
+        """The status of a whole answer, which `whole` has seen."""
         ...
 
     def piece(self, body: bytes) -> bytes:

@@ -7,8 +7,10 @@ from typing import Final, Literal, Protocol, TypeAlias
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 
-LimitedPart: TypeAlias = Literal["messages", "token_count", "batch", "files", "skills", "models", "admin"]
-ServiceTier: TypeAlias = Literal["standard", "priority"]
+LimitedPart: TypeAlias = Literal[
+    "messages", "token_count", "batch", "files", "skills", "web_search", "models", "admin", "invites"
+]
+ServiceTier: TypeAlias = Literal["standard", "priority", "batch"]
 
 
 class Admission(Protocol):

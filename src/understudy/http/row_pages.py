@@ -45,7 +45,10 @@ async def rows_by_id(
     backwards = before is not None
     cursor = before if backwards else after
     if cursor is not None:
-        place = (await connection.execute(select(order.at).where(within, order.id == cursor))).scalar()
+        place = None
+        # PostgreSQL has no text with NUL.
+        if "\0" not in cursor:
+            place = (await connection.execute(select(order.at).where(within, order.id == cursor))).scalar()
         if place is None:
             raise unknown_cursor("before_id" if backwards else "after_id")
         query = query.where(order.behind(place, cursor, backwards=backwards))

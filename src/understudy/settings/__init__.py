@@ -1,5 +1,7 @@
 """All settings: one class a room, one place where they are read."""
 
+from understudy.settings.batches import BatchesSettings
+from understudy.settings.clouds import AwsKeySettings, CloudIssuerSettings, CloudsSettings, CloudTokenSettings
 from understudy.settings.engines import (
     DocumentsSettings,
     EngineSettings,
@@ -20,12 +22,27 @@ from understudy.settings.loading import (
     room_classes,
     variable_name,
 )
+from understudy.settings.organization import OrganizationSettings
 from understudy.settings.room import Room
+from understudy.settings.sandbox import SandboxSettings
 from understudy.settings.server import HttpSettings, LoggingSettings, ScenarioSettings, ServerSettings, StreamSettings
-from understudy.settings.storage import FilesSettings, RedisSettings, SecuritySettings, StorageSettings
+from understudy.settings.storage import (
+    FilesSettings,
+    RedisSettings,
+    SecuritySettings,
+    SkillsSettings,
+    StorageSettings,
+)
+from understudy.settings.tools import CodeExecutionSettings, MCPSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "AwsKeySettings",
+    "BatchesSettings",
+    "CloudIssuerSettings",
+    "CloudTokenSettings",
+    "CloudsSettings",
+    "CodeExecutionSettings",
     "CommitmentSettings",
     "DocumentsSettings",
     "EngineSettings",
@@ -34,19 +51,23 @@ __all__ = [
     "LimitsSettings",
     "LlamaCppSettings",
     "LoggingSettings",
+    "MCPSettings",
     "MappedModelSettings",
     "ModelsSettings",
     "NetSettings",
+    "OrganizationSettings",
     "PriceSettings",
     "RedisSettings",
     "RetentionSettings",
     "Room",
+    "SandboxSettings",
     "ScenarioSettings",
     "SecuritySettings",
     "ServerSettings",
     "Settings",
     "SettingsError",
     "SimulatorSettings",
+    "SkillsSettings",
     "StorageSettings",
     "StreamSettings",
     "TargetSettings",

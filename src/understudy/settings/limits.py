@@ -30,7 +30,23 @@ class RetentionSettings(Room):
     request_log_days: int = Field(default=30, ge=0, description="Rows of the request log.")
     usage_days: int = Field(default=90, ge=0, description="Usage rows: one for each request that asked a model.")
     hours_days: int = Field(default=400, ge=0, description="Sums of usage by the hour.")
-    bodies: Literal["none"] = Field(default="none", description="What is kept of prompts and answers: nothing.")
+    days_days: int = Field(
+        default=400,
+        ge=0,
+        description="Sums of usage by the day for each key and member; older ones are by workspace and model alone.",
+    )
+    bodies: Literal["none", "errors", "all"] = Field(
+        default="none",
+        description="What is kept of prompts and answers: nothing; those of requests that ended in an error; or all.",
+    )
+    bodies_days: int = Field(default=30, ge=0, description="Prompts and answers that are kept.")
+    bodies_max_bytes: int = Field(
+        default=1024 * 1024, ge=1, le=64 * 1024 * 1024, description="Bytes that are kept of each body."
+    )
+    bodies_workspaces: list[str] = Field(
+        default_factory=list[str],
+        description="Ids of the workspaces whose prompts and answers are kept. Default: all workspaces.",
+    )
 
 
 class CommitmentSettings(Room):

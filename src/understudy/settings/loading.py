@@ -16,6 +16,8 @@ from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from understudy.settings.batches import BatchesSettings
+from understudy.settings.clouds import CloudsSettings
 from understudy.settings.engines import (
     DocumentsSettings,
     EngineSettings,
@@ -25,9 +27,18 @@ from understudy.settings.engines import (
     SimulatorSettings,
 )
 from understudy.settings.limits import LimitsSettings, RetentionSettings, UsageSettings
+from understudy.settings.organization import OrganizationSettings
 from understudy.settings.room import Room
+from understudy.settings.sandbox import SandboxSettings
 from understudy.settings.server import HttpSettings, LoggingSettings, ScenarioSettings, ServerSettings, StreamSettings
-from understudy.settings.storage import FilesSettings, RedisSettings, SecuritySettings, StorageSettings
+from understudy.settings.storage import (
+    FilesSettings,
+    RedisSettings,
+    SecuritySettings,
+    SkillsSettings,
+    StorageSettings,
+)
+from understudy.settings.tools import CodeExecutionSettings, MCPSettings
 
 
 class Settings(BaseModel):
@@ -46,8 +57,15 @@ class Settings(BaseModel):
     scenarios: ScenarioSettings = ScenarioSettings()
     documents: DocumentsSettings = DocumentsSettings()
     files: FilesSettings = FilesSettings()
+    skills: SkillsSettings = SkillsSettings()
+    sandbox: SandboxSettings = SandboxSettings()
+    code_execution: CodeExecutionSettings = CodeExecutionSettings()
+    mcp: MCPSettings = MCPSettings()
+    batches: BatchesSettings = BatchesSettings()
     net: NetSettings = NetSettings()
     stream: StreamSettings = StreamSettings()
+    clouds: CloudsSettings = CloudsSettings()
+    organization: OrganizationSettings = OrganizationSettings()
     limits: LimitsSettings = LimitsSettings()
     usage: UsageSettings = UsageSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -15,6 +15,12 @@ class ServerSettings(Room):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on. Loopback unless you say otherwise.")
     port: int = Field(default=8484, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$",
+        description="Where clients reach the server, for URLs in answers, such as `https://api.example.com`. "
+        "Default: what each request was sent to, which behind a proxy with TLS is not it.",
+    )
     workers: int = Field(default=1, ge=1, le=256, description="Server processes that share the port.")
     tls_cert: Path | None = Field(default=None, description="PEM file with the certificate chain; turns TLS on.")
     tls_key: Path | None = Field(default=None, description="PEM file with the certificate's private key.")

@@ -66,3 +66,12 @@ class FilesSettings(Room):
     downloadable_uploads: bool = Field(
         default=False, description="Let clients download what clients uploaded, which the real service refuses."
     )
+
+
+class SkillsSettings(Room):
+    """What may be uploaded to the Skills API."""
+
+    max_bytes: int = Field(
+        default=30 * 1024 * 1024, ge=1, description="Bytes of all files of a skill, uncompressed; more are a 413."
+    )
+    max_files: int = Field(default=2_000, ge=1, le=20_000, description="Files of a skill; more are a 400.")
