@@ -23,7 +23,7 @@ DOCS = Path(__file__).parent
 
 _INTRODUCTION = f"""# Configuration
 
-<!-- Made by `make docs` from src/understudy/settings.py; do not edit. -->
+<!-- Made by `make docs` from src/understudy/settings/; do not edit. -->
 
 Every setting has a default. A value is taken from, strongest first:
 

@@ -27,6 +27,7 @@ from understudy.messages.signatures import Signer
 from understudy.models.endpoints import ModelsEndpoints
 from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
 from understudy.tools.running import ServerTools
+from understudy.tools.web.sealed import Sealed
 
 KEY = "sk-understudy-api-in-process"
 ORGANIZATION = "6f0c9a52-6d1c-4f5e-9d43-0d9a8f3b7c11"
@@ -80,7 +81,7 @@ class Answer:
 
 class InProcess:
     """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day, `clock`
-    the seconds of the prompt cache; `tools` are what the server runs."""
+    the seconds of the prompt cache; `tools` are what the server runs, `sealed` opens what web searches found."""
 
     def __init__(
         self,
@@ -93,11 +94,14 @@ class InProcess:
         today: Callable[[], date] = today,
         clock: Callable[[], float] = time.time,
         tools: ServerTools = NO_TOOLS,
+        sealed: Sealed | None = None,
     ) -> None:
         self.records = Records()
         self.key = OneKey()
         routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
-        preparation = Preparation(Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock, tools=tools)
+        preparation = Preparation(
+            Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock, tools=tools, sealed=sealed
+        )
         endpoints = MessagesEndpoints(routing, preparation, http or HttpSettings(), stream or StreamSettings())
         completions = CompletionsEndpoint(routing, http or HttpSettings())
         models = ModelsEndpoints(routing, today)

@@ -1,4 +1,4 @@
-# What we use of multipart. Where python-multipart is installed as well, type checkers find that one's alias of this name.
+# What we use of multipart. Beside python-multipart, type checkers would take that one for it.
 from collections.abc import Generator
 
 __version__: str

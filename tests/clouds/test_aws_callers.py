@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import threading
 import time
 from collections.abc import Generator
 from functools import partial
@@ -31,7 +32,8 @@ from clouds.served import (
     packed_key,
     sign,
 )
-from understudy.clouds.aws_signature import Request, read_authorization, signature
+from understudy.clouds.aws_signature import AwsAuthError, Request, read_authorization, signature
+from understudy.clouds.reading import LARGE
 from understudy.organization.attempts import FailedAttempts
 
 PATH = f"/bedrock/model/{BEDROCK_MODEL}/invoke"
@@ -90,7 +92,8 @@ def test_any_request_has_the_signature_that_botocore_makes(
     body: bytes, query: list[tuple[str, str]], words: list[str], name: str
 ) -> None:
     path = "/bedrock/model/" + quote(name, safe=":;") + "/invoke"
-    if "/" in name.strip("/") and "//" in path:
+    if name in (".", ".."):
+        # botocore leaves such a part of a path out; no model has that name, and nothing is found by it here.
         return
     asked = "&".join(f"{quote(a, safe='')}={quote(b, safe='')}" for a, b in query)
     extra = {f"x-amz-word-{place}": f"  {word}  {word} " for place, word in enumerate(words)}
@@ -283,6 +286,35 @@ async def test_an_authorization_that_is_not_whole_is_refused(api: Clouds, old: s
     refused(answer, exception)
     # Nothing of a header is repeated.
     assert ACCESS_KEY.encode() not in answer.body
+
+
+def test_a_header_that_is_named_twice_is_not_put_together_twice() -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    header = GOOD.replace("{day}", stamp[:8])
+    headers = {b"host": b"h", b"x-amz-date": stamp.encode(), b"a": b"x" * 30_000}
+    assert read_authorization(header, headers).headers == ("host", "x-amz-date")
+    # By anybody, as often as fits into the header: a hundred megabytes to hash.
+    with pytest.raises(AwsAuthError) as refusal:
+        read_authorization(header.replace("host;", "host;" + "a;" * 3_900), headers)
+    assert refusal.value.headers["x-amzn-errortype"] == "InvalidSignatureException"
+
+
+async def test_a_large_body_is_hashed_elsewhere_and_taken(api: Clouds, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    sha256 = hashlib.sha256
+
+    def watched(data: bytes = b"") -> Any:
+        if len(data) > LARGE:
+            threads.append(threading.get_ident())
+        return sha256(data)
+
+    body = json.dumps(TO_BEDROCK).encode() + b" " * LARGE
+    headers = sign(PATH, body)
+    monkeypatch.setattr(hashlib, "sha256", watched)
+    answer = await api.call(path=PATH, headers=headers, body=body)
+    assert answer.status == 200, answer.body
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("stamp", ["", "20261399T999999Z", "now", "20260101", "２０２６１１２３T000000Z"])

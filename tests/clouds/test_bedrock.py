@@ -206,6 +206,31 @@ GOOD_MODELS = {
 }
 
 
+async def test_betas_of_a_body_are_no_more_than_a_header_may_hold(api: Clouds) -> None:
+    known = ["context-1m-2025-08-07"]
+    assert (await api.bedrock({**TO_BEDROCK, "anthropic_beta": known * 100})).status == 200
+    many = await api.bedrock({**TO_BEDROCK, "anthropic_beta": known * 101})
+    check_error(many, 400, "ValidationException", "invalid beta flag")
+
+
+async def test_results_within_results_are_refused_however_deep(api: Clouds) -> None:
+    block = '{"toolResult":{"toolUseId":"t","content":[' * 330 + '{"text":"x"}' + "]}}" * 330
+    body = '{"input":{"converse":{"messages":[{"role":"user","content":[' + block + "]}]}}}"
+    answer = await api.bedrock(body.encode(), "anthropic.claude-opus-4-8", "count-tokens")
+    check_error(answer, 400, "ValidationException", "must be one of text, json, image and document")
+
+
+def test_where_any_name_is_taken_an_arn_of_bedrock_s_is_still_its_model_and_of_its_region() -> None:
+    engine = SimulatorEngine(SimulatorSettings())
+    every = Mapped("*", (MappedTarget("here", "m"),))
+    models = BedrockModels(Routing(engine, [], mapped=[every], backends={"here": Backend(engine=engine)}))
+    arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-4-8"
+    assert models.resolve(arn, "us-east-1") == "claude-opus-4-8"
+    with pytest.raises(InvalidRequestError):
+        models.resolve(arn, "us-west-2")
+    assert models.resolve("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abc", None) == "abc"
+
+
 def routing() -> Routing:
     arn = "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abc123"
     engine = SimulatorEngine(SimulatorSettings())

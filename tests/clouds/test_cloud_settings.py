@@ -39,6 +39,11 @@ def test_keys_tokens_and_issuers_stand_in_the_file(tmp_path: Path) -> None:
         f'[[clouds.tokens]]\ncloud = "aws"\ntoken = ["{SECRET}"]\n',
         f'[clouds]\naws_keys = "{SECRET}"\n',
         "[clouds]\naws_clock_skew = 0\n",
+        # Nothing would be a secret then: two credentials that differ are the empty one.
+        KEY.replace(SECRET, ""),
+        KEY + 'session_token = ""\n',
+        '[[clouds.tokens]]\ncloud = "aws"\ntoken = ""\n',
+        f'[[clouds.tokens]]\ncloud = "aws"\ntoken = "{SECRET}"\n' * 2,
     ],
 )
 def test_what_cannot_be_is_refused_without_its_secret(tmp_path: Path, text: str) -> None:

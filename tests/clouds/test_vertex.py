@@ -311,3 +311,17 @@ def test_an_issuer_whose_keys_cannot_be_is_refused_at_the_start() -> None:
         Clouds(issuers=(CloudIssuerSettings(cloud="vertex", issuer=ISSUER, audience="a", jwks=[secret]),))
     with pytest.raises(SettingsError, match="https"):
         Clouds(issuers=(CloudIssuerSettings(cloud="vertex", issuer="http://example.com", audience="a"),))
+
+
+@pytest.mark.parametrize("issuer", ["https://accounts.google.com", "accounts.google.com"])
+def test_an_issuer_that_signs_for_everybody_must_be_told_who_is_meant(issuer: str) -> None:
+    def served(**claims: str) -> Clouds:
+        one = CloudIssuerSettings(
+            cloud="vertex", issuer=issuer, audience=AUDIENCE, jwks=[public(PRIVATE)], claims=claims
+        )
+        return Clouds(issuers=(one,))
+
+    for nobody in ({}, {"email_verified": "true"}):
+        with pytest.raises(SettingsError, match="signs for everybody"):
+            served(**nobody)
+    served(email="bot@example.com")

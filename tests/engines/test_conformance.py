@@ -5,11 +5,14 @@ What replays recordings (`engines/recording`) is a server of its own and no engi
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 from asgi import KEY, InProcess
+from clouds.served import ACCESS_KEY, REGION, SECRET, TOKENS, Clouds
 from engines import sensible_openai
 from engines.claude.gateway import Gateway
 from engines.conformance import EngineConformance, UpstreamConformance
@@ -17,6 +20,7 @@ from engines.routing.engines import Scripted
 from engines.subjects import Can, Subject
 from engines.wire import wire_to
 from fake_openai import fake_openai
+from understudy.engines.bedrock import BedrockSettings, BedrockUpstream
 from understudy.engines.claude import ClaudeEngine, ClaudeSettings, ClaudeUpstream
 from understudy.engines.engine import EngineModel
 from understudy.engines.openai_compatible.dialects import DIALECTS
@@ -27,6 +31,7 @@ from understudy.engines.scenarios.engine import ScenarioEngine
 from understudy.engines.scenarios.model import Answer, Rule
 from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
+from understudy.engines.vertex import VertexSettings, VertexUpstream
 from understudy.settings import SimulatorSettings
 from understudy.wire.errors import OverloadedError
 
@@ -90,6 +95,59 @@ class TestOpenAICompatibleThatCounts(EngineConformance):
 
     def running(self, *, slow: bool = False, patience: float = 30.0) -> AbstractAsyncContextManager[Subject]:
         return openai_compatible(slow=slow, patience=patience, counts=True)
+
+
+@asynccontextmanager
+async def cloud(
+    make: Callable[[str, float], BedrockUpstream | VertexUpstream], *, slow: bool, patience: float
+) -> AsyncGenerator[Subject]:
+    """In front of a second Understudy's own flavour of a cloud."""
+    second = Gateway({}, [("simulator", "*", 1)], ["*"])
+    second.app = Clouds(simulator(slow=slow)).envelope
+    with second.listening() as url:
+        async with wire_to(url) as wire:
+            upstream = make(wire.url, patience)
+            try:
+                yield Subject(ClaudeEngine("up", upstream), wire)
+            finally:
+                await upstream.close()
+
+
+class TestBedrock(EngineConformance):
+    """Its stream has frames of another kind, so how bytes are cut and where they break is tried beside it."""
+
+    @pytest.fixture(autouse=True)
+    def keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in (("AWS_ACCESS_KEY_ID", ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", SECRET)):
+            monkeypatch.setenv(name, value)
+        for name in ("AWS_SESSION_TOKEN", "AWS_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+
+    def running(self, *, slow: bool = False, patience: float = 30.0) -> AbstractAsyncContextManager[Subject]:
+        def make(url: str, patience: float) -> BedrockUpstream:
+            settings = BedrockSettings(
+                REGION, url + "/bedrock", connect_timeout=2, first_byte_timeout=patience, idle_timeout=patience
+            )
+            return BedrockUpstream("up", settings)
+
+        return cloud(make, slow=slow, patience=patience)
+
+
+class TestVertex(UpstreamConformance):
+    def running(self, *, slow: bool = False, patience: float = 30.0) -> AbstractAsyncContextManager[Subject]:
+        def make(url: str, patience: float) -> VertexUpstream:
+            settings = VertexSettings(
+                "us-east5",
+                "a-project",
+                url + "/vertex/v1",
+                TOKENS["vertex"],
+                connect_timeout=2,
+                first_byte_timeout=patience,
+                idle_timeout=patience,
+            )
+            return VertexUpstream("up", settings)
+
+        return cloud(make, slow=slow, patience=patience)
 
 
 class TestClaude(UpstreamConformance):

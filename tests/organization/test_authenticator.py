@@ -72,6 +72,26 @@ async def test_a_key_stands_for_its_organization_and_workspace(tmp_path: Path) -
                 assert principal.workspace_id == new.key.workspace_id
 
 
+async def test_the_default_workspace_is_the_installation_s_whatever_order_rows_have(tmp_path: Path) -> None:
+    async with installation(tmp_path) as (db, root):
+        await Organizations(db, root).create_key("a")
+        async with db.begin() as connection:
+            for at, name in ((0, "older"), (9e9, "newer")):
+                await connection.exec_driver_sql(
+                    "INSERT INTO organizations (id, name, created_at) VALUES (?, ?, ?)", (name, name, at)
+                )
+                await connection.exec_driver_sql(
+                    "INSERT INTO workspaces (id, organization_id, name, is_default, created_at) VALUES (?, ?, ?, 1, ?)",
+                    (f"wrkspc_{name}", name, name, at),
+                )
+        # Where the server's own keys belong, too.
+        own = (await Organizations(db, root).create_key("b")).key.workspace_id
+        async with started(db, root) as authenticator:
+            found = authenticator.of_workspace(None)
+            assert found is not None
+            assert found.workspace_id == own == "wrkspc_older"
+
+
 async def test_a_key_made_by_another_process_works_at_once(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, root), started(db, root) as authenticator:
         process = start_python(_CREATE_KEY, str(tmp_path))

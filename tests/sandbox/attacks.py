@@ -18,9 +18,9 @@ from typing import Any
 
 from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.disks import used
 from understudy.sandbox.interface import Executed, PathError
 from understudy.sandbox.machine import Machine, examine
+from understudy.sandbox.trees import used
 from understudy.sandbox.watching import family, memory_of
 
 MIB = 1024 * 1024
@@ -47,7 +47,10 @@ _EAT = """
 import os, sys, time
 for _ in range(8):
     if not os.fork():
-        kept = [bytearray(b"x" * (4 << 20)) for _ in range(10)]
+        kept = []
+        for _ in range(10):
+            kept.append(bytearray(b"x" * (4 << 20)))
+            time.sleep(0.05)
         time.sleep(1)
         os._exit(0)
 print([os.wait()[1] for _ in range(8)])
@@ -227,7 +230,7 @@ class Attacks:
     async def disk_fill(self) -> Any:
         sandbox = self.sandbox("disk")
         done = await self.python(sandbox, _FILL)
-        taken = used(sandbox.directory)[0]
+        taken = used(sandbox.directory, 1 << 20).size
         unlinked = await self.python(
             sandbox,
             "import os\nf=open('/tmp/gone','wb'); os.unlink('/tmp/gone')\nwhile True: f.write(bytes(1<<20)); f.flush()",

@@ -1,23 +1,17 @@
-"""Containers need bubblewrap, which is no package of PyPI: root installs it, others are told to."""
+"""What tests of containers need."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 
 import pytest
+
+from bubblewrap import have_bubblewrap
 
 
 @pytest.fixture(scope="session", autouse=True)
 def bubblewrap() -> None:
-    if shutil.which("bwrap") is not None:
-        return
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        pytest.fail("These tests need bubblewrap: install it (Debian and Ubuntu: apt-get install bubblewrap).")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-qq", "-y", "bubblewrap", "e2fsprogs"]):
-        subprocess.run(command, check=True, env=environment, timeout=300, capture_output=True)
+    have_bubblewrap()
 
 
 @pytest.fixture(params=["strict", "ordinary"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from installations import installation
 from sandbox.boxes import SMALL
 from understudy.sandbox.config import SandboxConfig
 from understudy.sandbox.containers import ContainerService
-from understudy.sandbox.interface import Owner
+from understudy.sandbox.interface import Owner, SandboxUnavailableError
+from understudy.sandbox.place import Place
 from understudy.sandbox.selftest import Outcome
 from understudy.storage.database import Database
 from understudy.wire.errors import InvalidRequestError, NotFoundError, OverloadedError
@@ -199,6 +201,73 @@ async def test_an_organization_that_has_its_number_loses_the_one_unused_for_long
         async with containers.use(ALICE, one), containers.use(ALICE, three):
             with pytest.raises(OverloadedError):
                 await containers.create(BOB)
+
+
+async def test_one_that_is_in_use_is_deleted_when_it_is_free(db: Database) -> None:
+    async with service(db, queue_timeout=0.3) as containers:
+        made = await containers.create(ALICE)
+        async with containers.use(ALICE, made.id) as (_, sandbox):
+            with pytest.raises(OverloadedError):
+                await containers.delete(ALICE, made.id)
+            deleting = asyncio.create_task(containers.delete(ALICE, made.id))
+            assert (await sandbox.exec(["echo", "well"], timeout=20)).stdout == "well\n"
+        await deleting
+        with pytest.raises(NotFoundError):
+            await sh(containers, ALICE, made.id, "true")
+
+
+async def test_one_of_an_earlier_start_is_deleted_by_a_server_that_has_run_nothing_yet(db: Database) -> None:
+    async with service(db) as containers:
+        made = await containers.create(ALICE)
+        await sh(containers, ALICE, made.id, "echo 42 > /tmp/number.txt")
+    # No sweep: nobody has looked at the machine.
+    later = ContainerService(db, SMALL, db.data_dir)
+    await later.delete(ALICE, made.id)
+    await later.stop()
+    assert not (db.data_dir / "sandbox" / "containers" / made.id).exists()
+
+
+async def test_twenty_at_once_keep_to_themselves(db: Database) -> None:
+    async with service(db) as containers:
+        made = [await containers.create(ALICE) for _ in range(20)]
+        said = await asyncio.gather(
+            *(sh(containers, ALICE, one.id, f"echo {one.id} >> /tmp/x; cat /tmp/x") for one in made)
+        )
+        assert said == [f"{one.id}\n" for one in made]
+
+
+async def test_a_run_that_goes_on_while_the_server_stops_wakes_nothing(db: Database) -> None:
+    async with service(db) as containers:
+        made = await containers.create(ALICE)
+        async with containers.use(ALICE, made.id) as (_, sandbox):
+            running = asyncio.create_task(sandbox.exec(["sleep", "1000"], timeout=1000))
+            await asyncio.sleep(0.3)
+            await containers.stop()
+            assert (await running).return_code == 137
+            with pytest.raises(SandboxUnavailableError, match="stops"):
+                await sandbox.exec(["true"], timeout=20)
+
+
+async def test_who_waits_for_a_container_that_is_removed_does_not_have_it_beside_the_next(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.make()
+    lock = place.lock("one")
+    assert lock is not None
+    late = os.open(place.directory("one") / ".lock", os.O_RDWR)
+    opened = os.open
+    try:
+        place.remove("one")
+        next_lock = place.lock("one")
+        os.close(lock)
+        with pytest.MonkeyPatch.context() as patch:
+            # It had opened the lock before that was removed.
+            patch.setattr(os, "open", lambda *_: os.dup(late))
+            assert place.lock("one") is None
+        assert next_lock is not None
+        os.close(next_lock)
+    finally:
+        os.close(late)
+    assert os.open is opened
 
 
 async def test_processes_of_one_server_take_turns_with_a_container(db: Database) -> None:

@@ -20,12 +20,13 @@ from understudy.sandbox.seccomp import seccomp_filter
 from understudy.sandbox.selftest import self_test
 
 ALLOWED, REFUSED, MISSING, FAMILY, KILLED = 0x7FFF0000, 0x50001, 0x50026, 0x50061, 0x80000000
+PROTOCOL, OPTION, NOTHING = 0x5005D, 0x5005C, 0x50000
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 
 
-def decide(program: bytes, architecture: int, number: int, argument: int = 0) -> int:
+def decide(program: bytes, architecture: int, number: int, *arguments: int) -> int:
     """What the kernel would do: the few instructions of its machine that are used."""
-    data = struct.pack("=IIQQ", number, architecture, 0, argument)
+    data = struct.pack("=IIQ6Q", number, architecture, 0, *(*arguments, 0, 0, 0, 0, 0, 0)[:6])
     steps = list(struct.iter_unpack("=HBBI", program))
     at = accumulator = 0
     while True:
@@ -70,6 +71,11 @@ CALLS: list[tuple[str, int, int, int, int]] = [
     ("mount_setattr", 442, 442, 0, MISSING),
     ("one that is not known yet", 900, 900, 0, MISSING),
     ("shmget", 29, 194, 0, MISSING),
+    ("msgget", 68, 186, 0, MISSING),
+    ("semget", 64, 190, 0, MISSING),
+    ("io_setup", 206, 0, 0, REFUSED),
+    ("socketpair of Unix", 53, 199, 1, ALLOWED),
+    ("socketpair of TIPC", 53, 199, 30, FAMILY),
     ("memfd_create", 319, 279, 0, MISSING),
     ("sched_setaffinity", 203, 122, 0, REFUSED),
 ]
@@ -81,6 +87,35 @@ def test_system_calls_are_told_apart(call: tuple[str, int, int, int, int], name:
     program = seccomp_filter(hidden_memory=False, pinned=True, machine=name)
     number = call[1] if name == "x86_64" else call[2]
     assert decide(program, ARCHITECTURES[name], number, call[3]) == call[4]
+
+
+# name: numbers on x86_64 and aarch64, arguments, what comes of it
+MORE: list[tuple[str, int, int, tuple[int, ...], int]] = [
+    ("TCP", 41, 198, (2, 0x80801, 6), ALLOWED),
+    ("TCP of IPv6", 41, 198, (10, 1, 0), ALLOWED),
+    ("UDP", 41, 198, (2, 2, 17), ALLOWED),
+    ("packets of Unix", 41, 198, (1, 5, 0), ALLOWED),
+    ("SCTP by its number", 41, 198, (2, 1, 132), PROTOCOL),
+    ("SCTP by its type", 41, 198, (10, 0x80005, 0), PROTOCOL),
+    ("DCCP by its type", 41, 198, (2, 6, 0), PROTOCOL),
+    ("MPTCP", 41, 198, (2, 1, 262), PROTOCOL),
+    ("an option of TCP", 54, 208, (3, 6, 1), ALLOWED),
+    ("another module for TCP", 54, 208, (3, 6, 31), OPTION),
+    ("an option of a socket with that number", 54, 208, (3, 1, 31), ALLOWED),
+    ("a limit of files", 160, 164, (7, 1 << 32), ALLOWED),
+    ("a limit of cores", 160, 164, (4, 1 << 32), NOTHING),
+    ("a limit of another's cores", 302, 261, (9, 4, 1 << 32), NOTHING),
+    ("the limit of cores is asked for", 302, 261, (0, 4, 0, 1 << 32), ALLOWED),
+    ("a limit of files, otherwise", 302, 261, (0, 7, 77), ALLOWED),
+]
+
+
+@pytest.mark.parametrize("name", ["x86_64", "aarch64"])
+@pytest.mark.parametrize("call", MORE, ids=[call[0] for call in MORE])
+def test_what_calls_are_asked_for_is_told_apart(call: tuple[str, int, int, tuple[int, ...], int], name: str) -> None:
+    program = seccomp_filter(hidden_memory=False, pinned=True, machine=name)
+    number = call[1] if name == "x86_64" else call[2]
+    assert decide(program, ARCHITECTURES[name], number, *call[3]) == call[4]
 
 
 def test_other_ways_into_the_kernel_end_the_process() -> None:
@@ -176,6 +211,21 @@ async def test_the_self_test_sees_a_hole(
     monkeypatch.setattr(launch, "_view", with_a_hole)
     outcome = await self_test(machine(), SMALL, tmp_path / f"hole-{os.getpid()}")
     assert hole in " ".join(outcome.failed) or "the probe did not run" in " ".join(outcome.failed)
+    cgroups = machine().cgroups
+    if cgroups is not None:
+        cgroups.clear()
+
+
+async def test_a_check_that_does_not_run_does_not_pass(
+    tmp_path: Path, bubblewrap: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("understudy.sandbox.selftest._EAT_MEMORY", "raise SystemExit('no memory to eat')")
+    monkeypatch.setattr("understudy.sandbox.selftest._EAT_DISK", "import os; os.kill(os.getpid(), 9)")
+    outcome = await self_test(machine(), SMALL, tmp_path / f"unrun-{os.getpid()}")
+    assert outcome.failed == (
+        "more memory (the check did not run; it ended with 1: no memory to eat)",
+        "more disk (the check did not run; it ended with 137: )",
+    )
     cgroups = machine().cgroups
     if cgroups is not None:
         cgroups.clear()

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from understudy.http.principal import Owner
 from understudy.skills.mounting import MountedFile, MountedSkill
-from understudy.skills.skill import Owner
 from understudy.wire.errors import ApiError, InvalidRequestError
 
 from .api import MEGABYTE, OLD, ORGANIZATION, RANDOM, SKILL, SkillsApi, skill_md

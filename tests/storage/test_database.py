@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
@@ -155,6 +155,7 @@ def shared_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(model=st.text(st.characters(exclude_categories=["Cs"])))
 @example("'); DROP TABLE api_keys; --")
 @example('" OR 1=1')
+@settings(deadline=None)  # A whole database for each, on a machine that may be loaded.
 def test_abuse_59_what_a_row_holds_is_never_read_as_sql(shared_data_dir: Path, model: str) -> None:
     async def write_and_read() -> None:
         async with installation(shared_data_dir) as (db, _):

@@ -17,8 +17,9 @@ from understudy.engines.scenarios.model import Answer, Rule, ToolCall
 from understudy.engines.scenarios.store import Scenarios
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.files.config import FilesConfig
-from understudy.files.file import File, Owner
+from understudy.files.file import File
 from understudy.files.service import Described, FileService
+from understudy.http.principal import Owner
 from understudy.messages.fold import Fold
 from understudy.settings import SimulatorSettings
 from understudy.storage.blob_writer import BlobWriter

@@ -11,6 +11,7 @@ import anthropic
 import pytest
 import pytest_asyncio
 
+from bubblewrap import have_bubblewrap
 from installations import databases, installation
 from servers import RunningServer, start_server
 
@@ -44,7 +45,8 @@ async def api(data_dir: Path) -> AsyncGenerator[Api]:
 
 @pytest.fixture(scope="session")
 def runs_code(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningServer]:
-    """A server on a machine that can run code; else the tests are left out, with what is missing."""
+    """A server on a machine that can run code."""
+    have_bubblewrap()
     env = {"UNDERSTUDY_STREAM_PING_INTERVAL": "0.4", "UNDERSTUDY_CODE_EXECUTION_TIMEOUT": "4"}
     running = start_server(tmp_path_factory.mktemp("runs-code"), env=env)
     try:
@@ -52,6 +54,6 @@ def runs_code(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningServ
         assert answer.stop_reason
     except anthropic.BadRequestError as error:
         running.stop()
-        pytest.skip(f"no code can be run here: {error}")
+        pytest.fail(f"no code can be run here: {error}")
     yield running
     assert running.stop() == 0

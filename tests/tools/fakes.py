@@ -18,6 +18,7 @@ from pathlib import Path
 
 from understudy.sandbox.interface import (
     HOME,
+    INPUT_DIR,
     WRITABLE,
     Container,
     Executed,
@@ -44,7 +45,7 @@ class DirectorySandbox:
     commands: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
 
     def __post_init__(self) -> None:
-        for tree in WRITABLE:
+        for tree in (*WRITABLE, INPUT_DIR):
             self.at(tree).mkdir(parents=True, exist_ok=True)
 
     def at(self, path: str) -> Path:

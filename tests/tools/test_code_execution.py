@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,13 @@ import pytest
 
 from asgi import ORGANIZATION
 from understudy.engines.scenarios.model import Answer
-from understudy.files.file import Owner
+from understudy.http.principal import Owner
+from understudy.sandbox.interface import PathError
 from understudy.tools.code_execution.session import Limits
 from understudy.wire.errors import InvalidRequestError
 
 from .api import PYTHON_TOOL, TOOL, Api, Block, bash, call, edits, tools_api
+from .fakes import DirectorySandbox
 
 KINDS = ("code_execution_20250825", "code_execution_20260120", "code_execution_20260521")
 
@@ -84,6 +86,18 @@ class TestOutputs:
         assert result["stdout"] == "done\n"
         assert "a could not be passed on" in result["stderr"]
 
+    async def test_a_file_that_is_gone_when_it_is_read_is_said(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def gone(sandbox: DirectorySandbox, path: str) -> AsyncIterator[bytes]:
+            if path.endswith("/a"):
+                raise PathError("It is no file.")
+            yield b"b"
+
+        monkeypatch.setattr(DirectorySandbox, "get", gone)
+        api.script(bash("echo a > $OUTPUT_DIR/a; echo b > $OUTPUT_DIR/b"), Answer(text="done"))
+        result = (await api.ask("go"))["content"][1]["content"]
+        assert len(result["content"]) == 1
+        assert "a could not be passed on: It is no file." in result["stderr"]
+
 
 class TestUploads:
     async def test_a_file_is_put_into_the_container_and_the_model_knows_where(self, api: Api) -> None:
@@ -99,6 +113,38 @@ class TestUploads:
         api.script(bash("cat $INPUT_DIR/a.csv $INPUT_DIR/a_2.csv"), Answer(text="done"))
         message = await api.ask([*content, {"type": "text", "text": "go"}])
         assert message["content"][1]["content"]["stdout"] == "1\n2\n"
+
+    async def test_what_a_program_has_changed_in_them_stays(self, api: Api) -> None:
+        upload = {"type": "container_upload", "file_id": await api.upload("a.csv", b"1\n")}
+        asked = {"role": "user", "content": [{"type": "text", "text": "go"}, upload]}
+        api.script(bash("echo 2 >> $INPUT_DIR/a.csv"), Answer(text="done"), bash("cat $INPUT_DIR/a.csv"))
+        first = await api.ask("", messages=[asked])
+        messages = [asked, {"role": "assistant", "content": first["content"]}, {"role": "user", "content": "and?"}]
+        second = await api.ask("", messages=messages, container=first["container"]["id"])
+        assert second["content"][1]["content"]["stdout"] == "1\n2\n"
+        # A file that is given anew takes its place.
+        other = {"type": "container_upload", "file_id": await api.upload("a.csv", b"3\n")}
+        api.script(bash("cat $INPUT_DIR/a.csv"), Answer(text="done"))
+        third = await api.ask([{"type": "text", "text": "go"}, other], container=first["container"]["id"])
+        assert third["content"][1]["content"]["stdout"] == "3\n"
+
+    async def test_a_directory_in_the_place_of_one_is_left_alone(self, api: Api) -> None:
+        upload = {"type": "container_upload", "file_id": await api.upload("a.csv", b"1\n")}
+        asked = {"role": "user", "content": [{"type": "text", "text": "go"}, upload]}
+        api.script(bash("rm $INPUT_DIR/a.csv; mkdir $INPUT_DIR/a.csv"), Answer(text="done"), Answer(text="fine"))
+        first = await api.ask("", messages=[asked])
+        messages = [asked, {"role": "assistant", "content": first["content"]}, {"role": "user", "content": "and?"}]
+        second = await api.ask("", messages=messages, container=first["container"]["id"])
+        assert second["content"][-1]["text"] == "fine"
+
+    async def test_in_a_new_container_they_are_there_again(self, api: Api) -> None:
+        upload = {"type": "container_upload", "file_id": await api.upload("a.csv", b"1\n")}
+        asked = {"role": "user", "content": [{"type": "text", "text": "go"}, upload]}
+        api.script(Answer(text="done"), bash("cat $INPUT_DIR/a.csv"), Answer(text="done"))
+        first = await api.ask("", messages=[asked])
+        messages = [asked, {"role": "assistant", "content": first["content"]}, {"role": "user", "content": "and?"}]
+        second = await api.ask("", messages=messages)
+        assert second["content"][1]["content"]["stdout"] == "1\n"
 
     async def test_they_are_there_before_the_model_is_asked(self, api: Api) -> None:
         file_id = await api.upload("a.csv", b"1\n")
@@ -384,6 +430,18 @@ class TestSkills:
             place.write_text("changed")
             await api.ask("go", container={**self.ASKED, "id": first["container"]["id"]})
             assert place.read_text() == "changed"
+
+    async def test_of_another_version_no_file_is_left(self, data_dir: Path) -> None:
+        shelf = Shelf([COUNTING])
+        async with tools_api(data_dir, skills=shelf) as api:
+            api.script(Answer(text="done"), Answer(text="done"))
+            first = await api.ask("go", container=self.ASKED)
+            newer = replace(COUNTING, version="skver_2", files=[SkillFile("SKILL.md", b"# Newer\n")])
+            shelf.skills[:] = [newer]
+            message = await api.ask("go", container={**self.ASKED, "id": first["container"]["id"]})
+            assert message["container"]["skills"][0]["version"] == "skver_2"
+            found = await api.containers.only.files("/skills/counting-words")
+            assert [file.path for file in found] == ["/skills/counting-words/SKILL.md"]
 
     async def test_the_simulator_uses_the_skill_that_is_named(self, data_dir: Path) -> None:
         async with tools_api(data_dir, skills=Shelf([COUNTING])) as api:

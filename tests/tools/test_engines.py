@@ -5,20 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import pytest
 import pytest_asyncio
 
 from engines.claude.gateway import Gateway
 from engines.openai_compatible.turns import engine
 from fake_claude import MESSAGE, fake_claude
 from fake_openai import FakeOpenAI, Reply, call, calls, chunk, fake_openai, said, stream
-from understudy.engines.engine import EngineModel, EngineTurn
+from understudy.engines.claude import Upstream
+from understudy.engines.engine import (
+    EngineEvent,
+    EngineModel,
+    EngineTurn,
+    InputDelta,
+    PromptTooLongError,
+    Stop,
+    TextDelta,
+    ToolUse,
+)
 from understudy.engines.openai_compatible.dialects import DIALECTS
 from understudy.engines.openai_compatible.request import translate
+from understudy.engines.routing import Chain, RoutedEngine, Target
 from understudy.tools.code_execution.functions import functions_of
+from understudy.wire.errors import OverloadedError
+from understudy.wire.server_tools import SERVER
 
-from .api import PYTHON_TOOL, TOOL, Api, Block, tools_api
+from .api import MODEL, PYTHON_TOOL, TOOL, Api, Block, tools_api
 
 VLLM = DIALECTS["vllm"]
 
@@ -226,3 +240,95 @@ async def test_an_upstream_that_speaks_claudes_api_gets_the_request_as_it_came()
             await gateway.close()
     assert answer.status == 200
     assert json.loads(fake.asked[0].body) == {**request, "model": "up-model"}
+
+
+class Told:
+    """An engine that calls bash until it has `rounds` results, and then tells who it is. `asked`: of all engines."""
+
+    def __init__(
+        self,
+        name: str,
+        asked: list[str],
+        *,
+        rounds: int = 3,
+        fails_after: int | None = None,
+        error: type[Exception] = OverloadedError,
+    ) -> None:
+        self.name = name
+        self._asked = asked
+        self._rounds = rounds
+        self._fails_after = fails_after
+        self._error = error
+
+    async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent]]:
+        self._asked.append(self.name)
+        if self._fails_after is not None and self._asked.count(self.name) > self._fails_after:
+            raise self._error("refused")
+        said = [block for block in turn.request["messages"][-1]["content"] if turn.goes_on]
+        if sum(block["type"] == "server_tool_use" for block in said) < self._rounds:
+            command = InputDelta(json.dumps({"command": "echo hi"}), tokens=1)
+            yield [ToolUse("bash_code_execution", tokens=1, toolset_name=SERVER), command, Stop("tool_use", 2)]
+            return
+        yield [TextDelta(self.name, tokens=1), Stop("end_turn", 1)]
+
+
+def chain(*engines: Told, weights: tuple[int, ...] = (1, 1)) -> RoutedEngine:
+    targets = [
+        Target(EngineModel(MODEL, engine.name, f"{engine.name}-model"), engine=engine, weight=weight)
+        for engine, weight in zip(engines, weights, strict=True)
+    ]
+    return RoutedEngine(Chain("m", targets))
+
+
+class TestSeveralTargets:
+    async def test_one_target_writes_the_whole_answer(self, data_dir: Path) -> None:
+        asked: list[str] = []
+        async with tools_api(data_dir, engine=chain(Told("a", asked), Told("b", asked))) as api:
+            for _ in range(12):
+                asked.clear()
+                message = await api.ask("go")
+                assert asked == [message["content"][-1]["text"]] * 4
+
+    async def test_where_it_fails_in_the_middle_another_one_goes_on(self, data_dir: Path) -> None:
+        asked: list[str] = []
+        routed = chain(Told("a", asked, fails_after=2), Told("b", asked), weights=(1, 0))
+        async with tools_api(data_dir, engine=routed) as api:
+            message = await api.ask("go")
+            assert asked == ["a", "a", "a", "b", "b"]
+            assert message["content"][-1]["text"] == "b"
+            assert [block["type"] for block in message["content"]].count("bash_code_execution_tool_result") == 3
+
+    @pytest.mark.parametrize("streamed", [False, True])
+    async def test_a_turn_that_goes_on_is_not_passed_on_as_it_came(self, data_dir: Path, *, streamed: bool) -> None:
+        """A Claude upstream knows nothing of what tools have brought here."""
+        asked: list[str] = []
+        failing = Target(EngineModel(MODEL, "a", "a"), engine=Told("a", asked, fails_after=0))
+        claude = Target(EngineModel(MODEL, "claude", "c"), claude=cast("Upstream", object()), weight=0)
+        passing = Chain("m", [failing, claude])
+        waiting = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}}
+        messages = [{"role": "user", "content": "go"}, {"role": "assistant", "content": [waiting]}]
+        with passing.choose() as choice:
+            async with tools_api(data_dir, engine=RoutedEngine(passing, choice)) as api:
+                if streamed:
+                    error = (await api.stream("", messages=messages))[-1]["error"]
+                    assert error["type"] == "overloaded_error"
+                else:
+                    assert (await api.refusal(messages=messages)).startswith("529 ")
+        assert asked == ["a"]
+
+
+class TestRoom:
+    async def test_results_that_are_too_much_for_the_engine_end_the_answer(self, data_dir: Path) -> None:
+        engine = Told("a", [], fails_after=2, error=PromptTooLongError)
+        async with tools_api(data_dir, engine=engine) as api:
+            message = await api.ask("go")
+            assert message["stop_reason"] == "model_context_window_exceeded"
+            kinds = [block["type"] for block in message["content"]]
+            assert kinds == ["server_tool_use", "bash_code_execution_tool_result"] * 2
+            assert message["container"] is not None
+            assert message["usage"]["output_tokens"] == 4
+            assert api.messages.records.kept[-1].input_tokens == message["usage"]["input_tokens"]
+
+    async def test_a_prompt_that_is_too_long_from_the_start_is_refused(self, data_dir: Path) -> None:
+        async with tools_api(data_dir, engine=Told("a", [], fails_after=0, error=PromptTooLongError)) as api:
+            assert await api.refusal("go") == "400 refused"

@@ -142,6 +142,39 @@ class TestUsage:
         usage = (await api.ask("go", system=system))["usage"]
         assert usage["cache_creation_input_tokens"] == usage["cache_read_input_tokens"] > 3_000
 
+    async def test_what_all_calls_wrote_to_the_cache_is_told_by_lifetime(self, api: Api) -> None:
+        # The breakpoint goes along with the conversation, so that each call writes.
+        api.script(bash("echo hi"), bash("echo ho"), Answer(text="done"))
+        usage = (await api.ask("word " * 3_000, cache_control={"type": "ephemeral"}))["usage"]
+        written = usage["cache_creation_input_tokens"]
+        assert usage["cache_creation"] == {"ephemeral_5m_input_tokens": written, "ephemeral_1h_input_tokens": 0}
+        record = api.messages.records.kept[-1]
+        assert record.cache_creation_5m_input_tokens == written
+        assert record.cache_read_input_tokens == usage["cache_read_input_tokens"] > written / 2
+
+    async def test_a_prompt_that_no_model_has_read_is_not_in_the_cache(self, api: Api) -> None:
+        """What a paused turn waits for is run before the model is asked."""
+        text = {"type": "text", "text": "word " * 3_000, "cache_control": {"type": "ephemeral"}}
+        waiting = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "bash_code_execution", "input": {}}
+        messages = [{"role": "user", "content": [text]}, {"role": "assistant", "content": [waiting]}]
+        api.script(Answer(text="done"))
+        usage = (await api.ask("", messages=messages))["usage"]
+        assert usage["cache_creation_input_tokens"] > 3_000
+        assert usage["cache_read_input_tokens"] == 0
+
+    async def test_an_answer_without_any_call_of_the_model_has_used_nothing(self, api: Api) -> None:
+        prints = {"command": "head -c 90000 /dev/urandom | base64 -w 0 | head -c 90000"}
+        calls = [
+            {"type": "server_tool_use", "id": f"srvtoolu_{place}", "name": "bash_code_execution", "input": prints}
+            for place in range(4)
+        ]
+        messages = [{"role": "user", "content": "go"}, {"role": "assistant", "content": calls}]
+        message = await api.ask("", messages=messages, model="claude-haiku-4-5")
+        assert message["stop_reason"] == "model_context_window_exceeded"
+        assert kinds(message) == ["bash_code_execution_tool_result"] * 4
+        assert (message["usage"]["input_tokens"], message["usage"]["output_tokens"]) == (0, 0)
+        assert api.messages.records.kept[-1].input_tokens == 0
+
     async def test_max_tokens_bounds_the_whole_answer(self, api: Api) -> None:
         api.script(bash("echo hi"), Answer(text="word " * 200))
         message = await api.ask("go", max_tokens=100)
@@ -184,6 +217,11 @@ class TestPausing:
         assert (await api.refusal(tools=[WEATHER], messages=messages)).endswith(
             "but no `bash_code_execution` tool was provided"
         )
+
+    async def test_another_tool_than_the_one_that_waits_does_not_help(self, api: Api) -> None:
+        waiting = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "x"}}
+        messages = [{"role": "user", "content": "go"}, {"role": "assistant", "content": [waiting]}]
+        assert (await api.refusal(messages=messages)).endswith("but no `web_search` tool was provided")
 
 
 class TestClientTools:
@@ -270,7 +308,24 @@ class TestCutting:
         assert message["stop_reason"] == "max_tokens"
         assert kinds(message) == ["server_tool_use", "bash_code_execution_tool_result"]
         assert message["content"][1]["content"]["error_code"] == "unavailable"
+        assert message["usage"]["server_tool_use"] == {"web_search_requests": 0, "web_fetch_requests": 0}
         assert api.containers.made == {}
+
+    @pytest.mark.parametrize("text", ["H", "Hell"])
+    async def test_a_text_that_looks_like_the_beginning_of_a_stop_sequence_stays_before_its_call(
+        self, api: Api, text: str
+    ) -> None:
+        says_and_calls = Text(text=text), ToolCall(name="bash_code_execution", input={"command": "echo hi"})
+        api.script(Answer(content=says_and_calls), Answer(text=text))
+        message = await api.ask("go", stop_sequences=["Hello"])
+        assert kinds(message) == ["text", "server_tool_use", "bash_code_execution_tool_result", "text"]
+        assert [block["text"] for block in message["content"] if block["type"] == "text"] == [text, text]
+
+    async def test_a_stop_sequence_ends_the_answer_in_any_round(self, api: Api) -> None:
+        api.script(bash("echo STOP"), Answer(text="One STOP two"))
+        message = await api.ask("go", stop_sequences=["STOP"])
+        assert (message["stop_reason"], message["stop_sequence"]) == ("stop_sequence", "STOP")
+        assert message["content"][-1]["text"] == "One "
 
     async def test_a_client_that_goes_away_ends_the_command(self, api: Api) -> None:
         api.script(bash("sleep 30"))

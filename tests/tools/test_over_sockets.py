@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import anthropic
+import openpyxl  # pyright: ignore[reportMissingModuleSource, reportMissingTypeStubs]
 import psutil
 import pytest
 from PIL import Image
@@ -170,16 +171,16 @@ def test_a_model_of_this_machine_has_its_program_run(serve: ServerStarter, runs_
         assert message.stop_reason == "end_turn"
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-def test_a_skill_is_uploaded_used_and_its_file_opened(runs_code: RunningServer, *, streamed: bool) -> None:
-    openpyxl: Any = pytest.importorskip("openpyxl")
-    sdk = client(runs_code)
-    book = openpyxl.Workbook()
-    book.active.append(["Quarter", "Total"])
-    book.active.append(["Q1", 1200])
+ROWS = [["Quarter", "Total"], ["Q1", 1200]]
+
+
+def _uploaded_skill(sdk: anthropic.Anthropic, name: str) -> Any:
+    """A skill with a script that makes a spreadsheet of ROWS."""
+    book: Any = openpyxl.Workbook()
+    for row in ROWS:
+        book.active.append(row)
     template = io.BytesIO()
     book.save(template)
-    name = f"quarter-report-{streamed}".lower()
     text = f"""---
 name: {name}
 description: Makes the report of a quarter as a spreadsheet.
@@ -197,27 +198,104 @@ bash make.sh
         "make.sh": script.encode(),
         "template.xlsx": template.getvalue(),
     }
-    skill = sdk.skills.create(files=[(f"{name}/{path}", data) for path, data in parts.items()])
-    wanted: Any = {
-        "model": MODEL,
-        "max_tokens": 4_000,
-        "tools": TOOLS,
-        "container": {"skills": [{"type": "custom", "skill_id": skill.id, "version": "latest"}]},
-        "messages": asked(f"Use the {name} skill to make the report."),
-    }
+    return sdk.skills.create(files=[(f"{name}/{path}", data) for path, data in parts.items()])
+
+
+def _asked_with_skill(sdk: anthropic.Anthropic, skill: Any, *, streamed: bool, **more: Any) -> Any:
+    """The message that is answered with the skill at hand."""
+    container: Any = {"skills": [{"type": "custom", "skill_id": skill.id, "version": "latest"}]}
     if streamed:
-        with sdk.messages.stream(**wanted) as stream:
-            message = stream.get_final_message()
+        with sdk.messages.stream(container=container, **more) as stream:
+            message: Any = stream.get_final_message()
     else:
-        message = sdk.messages.create(**wanted)
-    assert message.container is not None
-    assert message.container.skills is not None
+        message = sdk.messages.create(container=container, **more)
     (used,) = message.container.skills
     assert (used.skill_id, used.version) == (skill.id, skill.latest_version_id)
+    return message
+
+
+def _rows(sdk: anthropic.Anthropic, message: Any) -> list[list[Any]]:
+    """Of the spreadsheet that the last call has made."""
     (file,) = results(message)[-1].content
-    data = sdk.files.download(file.file_id).read()
-    rows = openpyxl.load_workbook(io.BytesIO(data)).active
-    assert [[cell.value for cell in row] for row in rows] == [["Quarter", "Total"], ["Q1", 1200]]
+    book: Any = openpyxl.load_workbook(io.BytesIO(sdk.files.download(file.file_id).read()))
+    return [[cell.value for cell in row] for row in book.active]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_skill_is_uploaded_used_and_its_file_opened(runs_code: RunningServer, *, streamed: bool) -> None:
+    sdk = client(runs_code)
+    name = f"quarter-report-{streamed}".lower()
+    skill = _uploaded_skill(sdk, name)
+    request = asked(f"Use the {name} skill to make the report.")
+    message = _asked_with_skill(
+        sdk, skill, streamed=streamed, model=MODEL, max_tokens=4_000, tools=TOOLS, messages=request
+    )
+    assert _rows(sdk, message) == ROWS
+
+
+@pytest.mark.slow
+def test_a_model_of_this_machine_uses_a_skill(serve: ServerStarter, runs_code: RunningServer) -> None:
+    del runs_code
+    # The call is forced: what the model says is the rest of it.
+    model = scripted_model('"cd /skills/quarter-report; bash make.sh"}\n</tool_call>', after_tool_result="It is made.")
+    sdk = client(serve("--model", str(model), env={"UNDERSTUDY_LLAMACPP_CONTEXT": "4096"}))
+    skill = _uploaded_skill(sdk, "quarter-report")
+    for streamed in (False, True):
+        message = _asked_with_skill(
+            sdk,
+            skill,
+            streamed=streamed,
+            model="claude-haiku-4-5",
+            max_tokens=100,
+            tools=TOOLS,
+            tool_choice={"type": "tool", "name": "code_execution"},
+            messages=asked("Make the report."),
+        )
+        assert [block.type for block in message.content] == [
+            "server_tool_use",
+            "bash_code_execution_tool_result",
+            "text",
+        ]
+        assert message.content[-1].text == "It is made."
+        assert _rows(sdk, message) == ROWS
+
+
+def test_a_batch_runs_code(runs_code: RunningServer) -> None:
+    sdk = client(runs_code)
+    requests: Any = [
+        {
+            "custom_id": f"of-{number}",
+            "params": {
+                "model": MODEL,
+                "max_tokens": 2_000,
+                "tools": TOOLS,
+                "messages": asked(f"Run the command `echo {number} | tee $OUTPUT_DIR/number.txt`."),
+            },
+        }
+        for number in range(3)
+    ]
+    batch = sdk.messages.batches.create(requests=requests)
+    until = time.monotonic() + 30
+    while sdk.messages.batches.retrieve(batch.id).processing_status != "ended":
+        assert time.monotonic() < until, "the batch does not end"
+        time.sleep(0.1)
+    places: set[str] = set()
+    for one in sdk.messages.batches.results(batch.id):
+        result: Any = one.result
+        assert result.type == "succeeded"
+        (ran,) = results(result.message)
+        assert ran.stdout == f"{one.custom_id.removeprefix('of-')}\n"
+        assert sdk.files.download(ran.content[0].file_id).read().decode() == ran.stdout
+        places.add(result.message.container.id)
+    assert len(places) == len(requests)
+
+
+def test_the_directory_of_uploads_is_there_without_any(runs_code: RunningServer) -> None:
+    message = client(runs_code).messages.create(
+        model=MODEL, max_tokens=2_000, tools=TOOLS, messages=asked("Run the command `ls $INPUT_DIR`.")
+    )
+    (result,) = results(message)
+    assert (result.stdout, result.stderr, result.return_code) == ("", "", 0)
 
 
 def test_the_example_of_the_documentation_runs(runs_code: RunningServer, tmp_path: Path) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import time
+import tracemalloc
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from installations import all_bytes
@@ -17,6 +19,7 @@ from understudy.http.record import RequestRecord
 from understudy.storage.blobs import Blobs
 from understudy.usage.bodies import BodiesPruning, Keeping, RequestBodies
 from understudy.usage.kept_bodies import Body, Capture, KeptBodies, blob_name, redacted
+from understudy.wire.event_stream import encode_chunk, encode_exception
 from understudy.wire.ids import new_id
 from usage.reporting import ORGANIZATION
 from usage_records import record
@@ -149,6 +152,29 @@ def test_what_holds_a_credential_is_redacted(text: str, kept: str) -> None:
     assert redacted(text) == kept
 
 
+async def test_of_bedrock_s_stream_the_events_are_kept_and_keys_in_them_are_not(tmp_path: Path) -> None:
+    kept = KeptBodies(Blobs(None, tmp_path))
+    bodies = RequestBodies(Log(), kept, Keeping())
+    await bodies.start()
+    events = [{"type": "ping"}, {"type": "content_block_delta", "text": "sk-ant-api03-" + "a1B2" * 10}]
+    frames = b"".join(encode_chunk(orjson.dumps(event)) for event in events)
+    frames += encode_exception("throttlingException", b'{"message":"slow down"}')
+    whole, cut = record(), record()
+    for one, most in ((whole, 10_000), (cut, len(frames) - 1)):
+        capture = Capture(Body(10, "application/json"), Body(most, "application/vnd.amazon.eventstream"))
+        capture.response.add(frames)
+        bodies._captures[one.request_id] = capture  # pyright: ignore[reportPrivateUsage]
+        bodies.record(one)
+    await bodies.stop()
+    found = (await kept.read(ORGANIZATION, whole.request_id))["response"]
+    redacted = {"type": "content_block_delta", "text": "sk-[redacted]"}
+    assert found["events"] == [{"type": "ping"}, redacted, {"message": "slow down"}]
+    found = (await kept.read(ORGANIZATION, cut.request_id))["response"]
+    assert found["is_truncated"] is True
+    assert found["text"].count("data: ") == 2
+    assert "a1B2" not in found["text"]
+
+
 def test_by_default_nothing_is_kept_of_prompts_and_answers(serve: ServerStarter) -> None:
     server = serve()
     word = "canaryinthecoalmine"
@@ -190,6 +216,19 @@ def _kept(bodies: RequestBodies, of: RequestRecord, request: bytes = b"{}", resp
     capture.response.add(response)
     bodies._captures[of.request_id] = capture  # pyright: ignore[reportPrivateUsage]
     bodies.record(of)
+
+
+def test_a_body_in_crumbs_takes_no_more_memory_than_it_has_bytes() -> None:
+    body = Body(200_000)
+    tracemalloc.start()
+    try:
+        for number in range(100_000):
+            body.add(b"%02d" % (number % 100))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (body.kept, body.size) == (200_000, 200_000)
+    assert kept < 400_000
 
 
 async def test_errors_alone_are_kept_where_that_is_asked_for(tmp_path: Path) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from installations import installation, query
 from understudy.storage.database import Database
 from understudy.usage.condensing import Condensing
-from understudy.usage.dimensions import REMEMBERED
+from understudy.usage.dimensions import REMEMBERED, Key
 from understudy.usage.metrics import Metrics
 from understudy.usage.retention import Pruning, Retention
 from understudy.usage.rows import request_rows
@@ -82,12 +84,33 @@ async def test_servers_that_condense_at_once_count_nothing_twice(tmp_path: Path)
 
 
 @pytest.mark.each_database
+async def test_nothing_is_summed_under_a_combination_that_another_server_has_just_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with installation(tmp_path) as (db, _):
+        await _write(db, LONG_AGO)
+        condensing = Condensing(db)
+        numbers = condensing._dimensions.numbers  # pyright: ignore[reportPrivateUsage]
+        asked: list[int] = []
+
+        async def removed_at_first(connection: AsyncConnection, keys: Iterable[Key]) -> dict[Key, int]:
+            found = await numbers(connection, keys)
+            asked.append(len(found))
+            return found if len(asked) > 1 else {key: 10**6 + number for key, number in found.items()}
+
+        monkeypatch.setattr(condensing._dimensions, "numbers", removed_at_first)  # pyright: ignore[reportPrivateUsage]
+        assert await condensing.condense(NOW - 400 * DAY) == 6
+        assert asked == [2, 2]
+        assert [(row[2], row[4]) for row in _days(tmp_path)] == [("", 3), ("", 3)]
+
+
+@pytest.mark.each_database
 async def test_combinations_that_are_used_no_more_go_and_come_back(tmp_path: Path) -> None:
     async with installation(tmp_path) as (db, _):
         now = NOW
         writer = await _write(db, LONG_AGO)
         await _write(db, NOW, keys=1)
-        pruning = Pruning(db, Retention(), lambda: now)
+        pruning = Pruning(db, Retention(), lambda: now, lambda: now)
         await pruning.prune()
         # Not at once: a server may remember the number of one, and write it.
         assert _keys(tmp_path) == {"", "apikey_0", "apikey_1", "apikey_2"}
@@ -102,6 +125,19 @@ async def test_combinations_that_are_used_no_more_go_and_come_back(tmp_path: Pat
         writer._dimensions._known_until = 0.0  # pyright: ignore[reportPrivateUsage]
         await writer.write(request_rows([used(NOW, api_key_id="apikey_2")]))
         assert [row[2] for row in _days(tmp_path)] == ["", "", "apikey_0", "apikey_0", "apikey_2"]
+
+
+async def test_a_clock_that_jumps_takes_no_combination_away_that_a_writer_remembers(tmp_path: Path) -> None:
+    async with installation(tmp_path) as (db, _):
+        now, steady = NOW, 0.0
+        writer = await _write(db, LONG_AGO)
+        pruning = Pruning(db, Retention(), lambda: now, lambda: steady)
+        await pruning.prune()
+        now, steady = now + 30 * DAY, 600.0
+        await pruning.prune()
+        await writer.write(request_rows([used(now, api_key_id="apikey_2", actor_id="user_01ada")]))
+        # It wrote the number that it knew.
+        assert [row[2] for row in _days(tmp_path)] == ["", "", "apikey_2"]
 
 
 @pytest.mark.each_database

@@ -6,11 +6,12 @@ import asyncio
 import gc
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from understudy.app.batch_runner import make_runner
+from understudy.app.batch_runner import WhenNeeded, make_runner
 from understudy.app.batches import make_batches, queue_limits
 from understudy.app.bodies import Bodies
 from understudy.app.clouds import cloud_routes
@@ -23,6 +24,7 @@ from understudy.app.shared import open_ledger, open_redis
 from understudy.app.skills import make_skills
 from understudy.app.spending import Spending, make_pricing
 from understudy.app.tools import make_tools
+from understudy.app.web_tools import WebTools
 from understudy.batches.endpoints import BatchesEndpoints
 from understudy.batches.sweeper import BatchSweeper
 from understudy.clouds.openai import chat_routes
@@ -64,10 +66,15 @@ from understudy.storage.following import Following
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
 from understudy.tokens.tokenizer import warm_up
+from understudy.tools.web.sealed import PURPOSE as WEB_RESULTS
+from understudy.tools.web.sealed import Sealed
 from understudy.usage.metrics import Metrics
 from understudy.usage.recorder import Recorder
 from understudy.wire.validation import validator
 from understudy.wire.versions import VERSIONS
+
+if TYPE_CHECKING:
+    from understudy.batches.runner import Runner
 
 # Seconds in which the database must answer for the server to be ready.
 _READY_TIMEOUT = 2.0
@@ -153,30 +160,37 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     store, cursors = make_store(settings, db, authenticator.clock), Cursors(root)
     organization = OrganizationRoutes(store, cursors, root, fetcher)
     of_sources = fetcher if settings.net.url_sources else None
-    tools = make_tools(settings, containers, files, skills, fetcher.guard)
-    preparation = Preparation(
-        signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger, tools=tools
-    )
     overrides = OverridesWatch(db, following)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
+    sealed = Sealed(root.derive_all(WEB_RESULTS))
+    web = WebTools(settings, sealed, fetcher, limiter, pdfs)
+    tools = make_tools(settings, containers, files, skills, fetcher.guard, web.tools)
+    preparation = Preparation(
+        signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger, tools=tools, sealed=sealed
+    )
     spending = Spending(settings, store, root, limiter, overrides, pricing, redis, following)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, spending.limits)
 
     batches = make_batches(settings, db, files.blobs, authenticator.clock, queue_limits(limiter, overrides))
     batch_sweeper = BatchSweeper(db, batches)
-    runner = make_runner(
-        settings,
-        db,
-        files.blobs,
-        routing,
-        preparation,
-        forwarding,
-        spending.batch_limits,
-        recorder,
-        metrics,
-        authenticator.clock,
-        messages,
-    )
+
+    def batch_runner() -> Runner:
+        return make_runner(
+            settings,
+            db,
+            files.blobs,
+            routing,
+            preparation,
+            forwarding,
+            spending.batch_limits,
+            recorder,
+            metrics,
+            authenticator.clock,
+            messages,
+        )
+
+    batches.traffic = messages
+    runner = WhenNeeded(batch_runner, following, run=settings.batches.run)
     if settings.batches.run:
         batches.on_changed = runner.wake
     completions = CompletionsEndpoint(routing, settings.http)
@@ -201,8 +215,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             await loader.start()
         except ModelLoadError as error:
             raise SettingsError(str(error)) from None
-        if settings.batches.run:
-            runner.start()
+        runner.start()
         # What is alive now stays: the collector need not look at it again.
         gc.collect()
         gc.freeze()
@@ -211,6 +224,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     async def stop() -> None:
         await runner.stop()
         await pdfs.close()
+        await web.close()
         await containers.stop()
         await sweeper.stop()
         await skill_sweeper.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 
-from understudy.engines.claude import ClaudeSettings, ClaudeUpstream
+from understudy.engines.claude import ClaudeUpstream, Upstream
 from understudy.engines.claude.engine import ClaudeEngine
 from understudy.engines.engine import Engine
 from understudy.engines.loading import Loader, lines_for_all
@@ -19,6 +18,8 @@ from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
 from understudy.engines.openai_compatible.http import Timeouts
 from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, Routing, Slots
 from understudy.settings import EngineSettings, LlamaCppSettings, Settings, SettingsError
+
+from .upstreams import claude_settings, cloud_upstream, key_of
 
 if TYPE_CHECKING:
     from understudy.engines.llamacpp.local import LocalModel
@@ -83,32 +84,22 @@ def _external_model(name: str, url: str, key: str | None, settings: EngineSettin
 
 
 def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
-    engine, claude = None, None
-    key = settings.api_key.get_secret_value() if settings.api_key is not None else None
-    if settings.api_key_env is not None:
-        key = os.environ.get(settings.api_key_env)
-        if not key:
-            raise SettingsError(f"engines.{name}: the variable {settings.api_key_env} is not set.")
+    engine: Engine | None = None
+    claude: Upstream | None = None
+    key = key_of(name, settings)
     if settings.options and settings.kind != "openai":
         raise SettingsError(f"engines.{name}.options: there are none for this kind of engine.")
     if settings.kind == "simulator":
         engine = simulator
+    elif settings.kind in {"bedrock", "vertex"}:
+        claude = cloud_upstream(name, settings)
+        engine = ClaudeEngine(name, claude)
     elif settings.base_url is None:
         raise SettingsError(f"engines.{name}: {_NEEDED.get(settings.kind, 'base_url')} is needed.")
     elif settings.kind == "llamacpp":
         engine = _external_model(name, settings.base_url, key, settings)
     elif settings.kind == "claude":
-        claude = ClaudeUpstream(
-            name,
-            ClaudeSettings(
-                settings.base_url,
-                key,
-                settings.auth,
-                settings.connect_timeout,
-                settings.first_byte_timeout,
-                settings.idle_timeout,
-            ),
-        )
+        claude = ClaudeUpstream(name, claude_settings(settings, settings.base_url, key))
         engine = ClaudeEngine(name, claude)
     else:
         dialect = DIALECTS.get(settings.dialect)
@@ -173,5 +164,7 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
         local,
         queue_timeout=settings.models.queue_timeout,
     )
-    ends = [backend.claude or backend.engine for name, backend in backends.items() if name not in loader.models]
-    return routing, loader, [end.close for end in ends if isinstance(end, ClaudeUpstream | OpenAICompatibleEngine)]
+    others = [backend for name, backend in backends.items() if name not in loader.models]
+    ends: list[Callable[[], Awaitable[None]]] = [one.claude.close for one in others if one.claude is not None]
+    ends += [one.engine.close for one in others if isinstance(one.engine, OpenAICompatibleEngine)]
+    return routing, loader, ends

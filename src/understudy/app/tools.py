@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from understudy.files.service import FileService
 from understudy.net.guard import Guard
@@ -11,12 +12,19 @@ from understudy.settings import Settings
 from understudy.tools.code_execution.session import CodeExecution, Limits
 from understudy.tools.code_execution.skills import Skills
 from understudy.tools.mcp.session import MCPConnector
+from understudy.tools.protocol import ServerTool
 from understudy.tools.running import ServerTools
 
 
 def make_tools(
-    settings: Settings, containers: Containers, files: FileService, skills: Skills, guard: Guard
+    settings: Settings,
+    containers: Containers,
+    files: FileService,
+    skills: Skills,
+    guard: Guard,
+    others: Sequence[ServerTool] = (),
 ) -> ServerTools:
+    """`others` come last: tool search among them finds what servers of MCP bring."""
     of_code = settings.code_execution
     code_execution = CodeExecution(containers, files, skills, Limits(of_code.timeout, of_code.max_output))
     of_mcp = settings.mcp
@@ -30,4 +38,4 @@ def make_tools(
         listing_lifetime=of_mcp.listing_lifetime,
         clock=time.monotonic,
     )
-    return ServerTools([code_execution, connector])
+    return ServerTools([code_execution, connector, *others])

@@ -36,3 +36,22 @@ class BatchesConfig:
     results_kept: float = 29 * _DAY
     public_url: str | None = None
     limit_of: Callable[[str, str], QueueLimit] = no_limit
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerConfig:
+    """`concurrency`: requests that are under way at once. All else is seconds: how long a chunk is leased, how often
+    that is renewed, how often open batches are looked at, what a chunk with failures waits at first and at the most,
+    and how long requests under way may go on when the runner is to stop."""
+
+    concurrency: int = 50
+    lease: float = 30.0
+    heartbeat: float = 10.0
+    poll_interval: float = 1.0
+    retry_delay: float = 1.0
+    longest_retry_delay: float = 60.0
+    drain: float = 10.0
+
+    def delay(self, attempt: int, after: float) -> float:
+        """How long a chunk waits after that attempt. `after`: what it was told to wait."""
+        return max(after, min(self.retry_delay * 2 ** min(attempt - 1, 30), self.longest_retry_delay))

@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from understudy.batches.batch import results_name
 from understudy.batches.execution import Kind, custom_id_of, result_line
-from understudy.batches.tables import batch_chunks, batch_results, message_batches
+from understudy.batches.tables import NOT_ENDED, batch_chunks, batch_results, message_batches
 from understudy.storage.blobs import Blobs
 from understudy.storage.database import Database
 from understudy.wire.errors import InternalError
@@ -24,8 +24,7 @@ _B = message_batches.c
 _C = batch_chunks.c
 _R = batch_results.c
 
-# Results that are read at once: at first, at the most, and how many bytes of them.
-_FIRST_PAGE: Final = 20
+# Results that are read at once, at the most, and how many bytes of them if they are several.
 _LARGEST_PAGE: Final = 1_000
 _BYTES_OF_A_PAGE: Final = 2 * 1024 * 1024
 _MOST_DELETED: Final = 2_000
@@ -127,7 +126,7 @@ class Finisher:
 
     async def clear_leftovers(self) -> None:
         """Delete what a process that was killed left of batches that have ended."""
-        going_on = select(_B.id).where(_B.status != "ended")
+        going_on = select(_B.id).where(_B.status.in_(NOT_ENDED))
         query = select(_C.batch_id).where(_C.batch_id.not_in(going_on)).distinct()
         async with self._db.connect() as connection:
             ids = (await connection.execute(query)).scalars().all()
@@ -168,14 +167,11 @@ class Finisher:
         if there < batch.total and kind == "expired" and self._clock() < batch.expires_at - _CLOCKS_DIFFER:
             kind = "errored"
             _log.error("results of a batch are missing", batch_id=batch.id, missing=batch.total - there)
-        next_place, size = 0, _FIRST_PAGE
+        next_place = 0
         while next_place < batch.total:
-            page = await self._page(batch.id, next_place, size)
+            page = await self._page(batch.id, next_place)
             # Beyond the last page there is nothing more.
-            last = page[-1].place if len(page) == size else batch.total - 1
-            # Answers are of a hundred bytes, or of a million.
-            mean = sum(len(row.line) for row in page) // max(len(page), 1)
-            size = max(1, min(_BYTES_OF_A_PAGE // (mean + 1), _LARGEST_PAGE))
+            last = page[-1].place if page else batch.total - 1
             if len(page) == last - next_place + 1:
                 counts.update(row.kind for row in page)
                 yield [row.line for row in page]
@@ -185,15 +181,19 @@ class Finisher:
                     yield lines
             next_place = last + 1
 
-    async def _page(self, batch_id: str, start: int, size: int) -> list[_Result]:
-        query = (
-            select(_R["index"], _R.kind, _R.line)
-            .where(_R.batch_id == batch_id, _R["index"] >= start)
-            .order_by(_R["index"])
-            .limit(size)
-        )
+    async def _page(self, batch_id: str, start: int) -> list[_Result]:
+        """Results from a place on: some, of so many bytes that they may be held. Answers are of a hundred, or of a
+        million."""
+        place, length = _R["index"], func.length(_R.line)
+        among = select(place, length).where(_R.batch_id == batch_id, place >= start).order_by(place)
+        lines = select(place, _R.kind, _R.line).where(_R.batch_id == batch_id, place >= start).order_by(place)
         async with self._db.connect() as connection:
-            return [_Result(*row) for row in await connection.execute(query)]
+            end, size = start, 0
+            for found, bytes_of in await connection.execute(among.limit(_LARGEST_PAGE)):
+                if size and size + bytes_of > _BYTES_OF_A_PAGE:
+                    break
+                end, size = found, size + bytes_of
+            return [_Result(*row) for row in await connection.execute(lines.where(place <= end))]
 
     async def _with_missing(
         self, batch: _Batch, start: int, last: int, found: dict[int, _Result], kind: Kind, counts: Counter[str]

@@ -6,32 +6,52 @@ and what the former owner still brings is dropped: each claim has a number of it
 
 from __future__ import annotations
 
+import asyncio
 import heapq
+from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from understudy.batches.tables import DONE, LEASED, WAITING, batch_chunks, batch_results, message_batches
+from understudy.batches.tables import (
+    DONE,
+    LEASED,
+    NOT_DONE,
+    NOT_ENDED,
+    WAITING,
+    batch_chunks,
+    batch_results,
+    message_batches,
+)
 from understudy.storage.database import Database
 
 _B = message_batches.c
 _C = batch_chunks.c
+# Where the index of states is the longer way, which SQLite would take.
+_state: Final = _C.state + 0
 
-_OPEN: Final = _B.status != "ended"
-_MOST_BATCHES: Final = 1_000
+MOST_BYTES: Final = 24 * 1024 * 1024
+"""Of requests that one process holds."""
+
+_OPEN: Final = _B.status.in_(NOT_ENDED)
+_MOST_ENDING: Final = 1_000
+# Chunks that are claimed at once, and workspaces that they are of.
+_MOST_CLAIMED: Final = 64
+_MOST_WORKSPACES: Final = 16
+# How often those who want the same chunks at the same moment look for others.
+_TRIES: Final = 4
+_TRY_AGAIN: Final = 0.01
 
 
 class OpenBatch(NamedTuple):
-    """A batch that has not ended. `finish_lease`: until when somebody writes its results together. `is_worked_off`: all
-    of its chunks are done."""
+    """A batch that has not ended. `is_worked_off`: all of its chunks are done."""
 
     id: str
     status: str
     expires_at: float
-    finish_lease: float | None
     is_worked_off: bool
 
     def may_begin(self, now: float) -> bool:
@@ -60,12 +80,32 @@ class Claim:
 class Leases(Protocol):
     """What the runner asks. Another queue could stand behind it."""
 
-    async def open_batches(self) -> list[OpenBatch]:
-        """Batches that have not ended, the oldest first."""
+    async def is_open(self) -> bool:
+        """Whether there is a batch that has not ended."""
         ...
 
-    async def claim(self, owner: str, now: float, until: float, most: int) -> list[Claim]:
-        """Lease at most `most` chunks whose requests may be begun, for whichever workspace has the fewest first."""
+    async def open_batches(self, ids: Collection[str]) -> list[OpenBatch]:
+        """Those of `ids` that have not ended."""
+        ...
+
+    async def ending(self, now: float) -> list[OpenBatch]:
+        """Batches that have not ended, of which no request may be begun any more or all are answered, and whose results
+        nobody is writing together."""
+        ...
+
+    async def claim(
+        self,
+        owner: str,
+        now: float,
+        until: float,
+        requests: int,
+        *,
+        most_bytes: int = MOST_BYTES,
+        without: Collection[str] = (),
+    ) -> list[Claim]:
+        """Lease chunks that may be begun and have so many requests together, or somewhat more: of whichever workspace
+        has the fewest requests leased first, and none of the workspaces `without`. If they are several, they have at
+        most `most_bytes`."""
         ...
 
     async def done_of(self, claim: Claim) -> set[int]:
@@ -91,34 +131,50 @@ class Leases(Protocol):
         ...
 
 
-def _claimable(now: float) -> ColumnElement[bool]:
-    may_begin = select(_B.id).where(_OPEN, _B.status == "in_progress", _B.expires_at > now)
-    return and_(
-        _C.state < DONE,
-        or_(_C.state == WAITING, _C.lease_until < now),
-        _C.not_before <= now,
-        _C.batch_id.in_(may_begin),
-    )
+class Waiting(NamedTuple):
+    """A chunk that may be claimed: its key, how many requests it has, and bytes of them."""
+
+    batch_id: str
+    number: int
+    requests: int
+    length: int
 
 
-def share(leased: Sequence[tuple[str, int, int]], most: int) -> dict[str, int]:
-    """How many chunks each workspace gets: of (workspace, chunks it has leased, chunks that wait), those with the
-    fewest leased first."""
-    heap = [(has, place) for place, (_, has, waits) in enumerate(leased) if waits]
+def pick(queues: Sequence[tuple[int, Sequence[Waiting]]], requests: int, most_bytes: int) -> list[Waiting]:
+    """Of queues, each with how many of its requests are leased, chunks with `requests` together: always the first of
+    the queue that has the fewest by then."""
+    left = [deque(waiting) for _, waiting in queues]
+    heap = [(has, place) for place, (has, waiting) in enumerate(queues) if waiting]
     heapq.heapify(heap)
-    left = [waits for _, _, waits in leased]
-    given: dict[str, int] = {}
-    while heap and most > 0:
+    picked: list[Waiting] = []
+    size = 0
+    while heap and requests > 0 and len(picked) < _MOST_CLAIMED:
         has, place = heap[0]
-        workspace = leased[place][0]
-        given[workspace] = given.get(workspace, 0) + 1
-        most -= 1
-        left[place] -= 1
+        chunk = left[place].popleft()
+        if picked and size + chunk.length > most_bytes:
+            break
+        picked.append(chunk)
+        requests -= chunk.requests
+        size += chunk.length
         if left[place]:
-            heapq.heapreplace(heap, (has + 1, place))
+            heapq.heapreplace(heap, (has + chunk.requests, place))
         else:
             heapq.heappop(heap)
-    return given
+    return picked
+
+
+def _among(keys: Sequence[tuple[str, int]]) -> ColumnElement[bool]:
+    # For pairs alone SQLite uses no index.
+    return and_(_C.batch_id.in_(sorted({batch_id for batch_id, _ in keys})), tuple_(_C.batch_id, _C.number).in_(keys))
+
+
+def _claimable(now: float) -> ColumnElement[bool]:
+    may_begin = select(_B.id).where(_B.id == _C.batch_id, _B.status == "in_progress", _B.expires_at > now)
+    return and_(
+        or_(_state == WAITING, and_(_state == LEASED, _C.lease_until < now)),
+        _C.not_before <= now,
+        may_begin.exists(),
+    )
 
 
 class DatabaseLeases:
@@ -126,40 +182,84 @@ class DatabaseLeases:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._skips = db.dialect != "sqlite"
 
-    async def open_batches(self) -> list[OpenBatch]:
+    async def is_open(self) -> bool:
         async with self._db.connect() as connection:
-            return [OpenBatch(*row) for row in await connection.execute(_OPEN_BATCHES)]
+            return bool((await connection.execute(select(IS_OPEN))).scalar_one())
 
-    async def claim(self, owner: str, now: float, until: float, most: int) -> list[Claim]:
+    async def open_batches(self, ids: Collection[str]) -> list[OpenBatch]:
+        if not ids:
+            return []
+        async with self._db.connect() as connection:
+            query = _BATCHES.where(_B.id.in_(sorted(ids)), _OPEN)
+            return [OpenBatch(*row) for row in await connection.execute(query)]
+
+    async def ending(self, now: float) -> list[OpenBatch]:
+        query = (
+            _BATCHES.where(_OPEN, or_(_B.status == "canceling", _B.expires_at <= now, ~_HAS_WORK))
+            .where(or_(_B.finish_lease.is_(None), _B.finish_lease < now))
+            .order_by(_B.created_at)
+            .limit(_MOST_ENDING)
+        )
+        async with self._db.connect() as connection:
+            return [OpenBatch(*row) for row in await connection.execute(query)]
+
+    async def claim(
+        self,
+        owner: str,
+        now: float,
+        until: float,
+        requests: int,
+        *,
+        most_bytes: int = MOST_BYTES,
+        without: Collection[str] = (),
+    ) -> list[Claim]:
+        for attempt in range(_TRIES):
+            wanted = [(one.batch_id, one.number) for one in await self._choose(now, requests, most_bytes, without)]
+            if not wanted:
+                return []
+            # What somebody else takes at this moment is passed over.
+            free = select(_C.batch_id, _C.number).where(_among(wanted), _claimable(now))
+            async with self._db.begin() as connection:
+                locked = await connection.execute(free.with_for_update(skip_locked=True))
+                ours = [(row.batch_id, row.number) for row in locked]
+                if ours:
+                    statement = (
+                        update(batch_chunks)
+                        .where(_among(ours))
+                        .values(state=LEASED, owner=owner, lease_until=until, attempt=_C.attempt + 1)
+                        .returning(*_CLAIMED)
+                    )
+                    claims = [Claim(*row) for row in await connection.execute(statement)]
+                    return sorted(claims, key=lambda claim: (claim.batch_id, claim.number))
+            await asyncio.sleep(_TRY_AGAIN * (attempt + 1))
+        return []
+
+    async def _choose(self, now: float, requests: int, most_bytes: int, without: Collection[str]) -> list[Waiting]:
+        """What to claim, as it looks before anything is locked: a long queue takes a while to be looked through."""
         claimable = _claimable(now)
-        has = func.sum(case((and_(_C.state == LEASED, _C.lease_until >= now), 1), else_=0))
+        leased = func.sum(case((and_(_C.state == LEASED, _C.lease_until >= now), _C["count"]), else_=0))
         waits = func.sum(case((claimable, 1), else_=0))
-        counts = select(_C.workspace_id, has, waits).where(_C.state < DONE).group_by(_C.workspace_id)
-        claims: list[Claim] = []
-        async with self._db.begin() as connection:
-            found = [(str(row[0]), int(row[1]), int(row[2])) for row in await connection.execute(counts)]
-            for workspace, count in share(found, most).items():
-                some = (
-                    select(_C.batch_id, _C.number)
-                    .where(claimable, _C.workspace_id == workspace)
-                    .order_by(_C.batch_id, _C.number)
-                    .limit(count)
-                )
-                if self._skips:
-                    some = some.with_for_update(skip_locked=True)
-                keys = [(row.batch_id, row.number) for row in await connection.execute(some)]
-                if not keys:
-                    continue
-                statement = (
-                    update(batch_chunks)
-                    .where(tuple_(_C.batch_id, _C.number).in_(keys))
-                    .values(state=LEASED, owner=owner, lease_until=until, attempt=_C.attempt + 1)
-                    .returning(*_CLAIMED)
-                )
-                claims += [Claim(*row) for row in await connection.execute(statement)]
-        return sorted(claims, key=lambda claim: (claim.batch_id, claim.number))
+        of_workspaces = (
+            select(_C.workspace_id, leased)
+            .where(_C.state.in_(NOT_DONE), _C.workspace_id.not_in(sorted(without)))
+            .group_by(_C.workspace_id)
+            .having(waits > 0)
+            .order_by(leased)
+            .limit(_MOST_WORKSPACES)
+        )
+        queues: list[tuple[int, list[Waiting]]] = []
+        async with self._db.connect() as connection:
+            found: list[tuple[str, int]] = [(row[0], int(row[1])) for row in await connection.execute(of_workspaces)]
+            for workspace, has in found:
+                waiting = list[Waiting]()
+                # In this order each is read from the index, the first few of however many.
+                for state in (WAITING, LEASED):
+                    if len(waiting) < _MOST_CLAIMED:
+                        query = _waiting(workspace, state, claimable).limit(_MOST_CLAIMED - len(waiting))
+                        waiting += [Waiting(*row) for row in await connection.execute(query)]
+                queues.append((has, waiting))
+        return pick(queues, requests, most_bytes)
 
     async def done_of(self, claim: Claim) -> set[int]:
         place = batch_results.c.index
@@ -171,13 +271,13 @@ class DatabaseLeases:
 
     async def renew(self, owner: str, claims: Collection[Claim], until: float) -> set[tuple[str, int, int]]:
         keys = sorted((claim.batch_id, claim.number) for claim in claims)
+        among = and_(_among(keys), _state == LEASED, _C.owner == owner)
         statement = (
-            update(batch_chunks)
-            .where(tuple_(_C.batch_id, _C.number).in_(keys), _C.state == LEASED, _C.owner == owner)
-            .values(lease_until=until)
-            .returning(_C.batch_id, _C.number, _C.attempt)
+            update(batch_chunks).where(among).values(lease_until=until).returning(_C.batch_id, _C.number, _C.attempt)
         )
         async with self._db.begin() as connection:
+            # In one order, as all who lock several chunks do: an update alone has its own.
+            await connection.execute(_locked(among))
             return {(row.batch_id, row.number, row.attempt) for row in await connection.execute(statement)}
 
     async def hold(self, connection: AsyncConnection, owner: str, claim: Claim, until: float, *, done: bool) -> bool:
@@ -188,7 +288,7 @@ class DatabaseLeases:
 
     async def release(self, owner: str, claims: Collection[Claim], not_before: float) -> None:
         async with self._db.begin() as connection:
-            for claim in claims:
+            for claim in sorted(claims, key=lambda one: one.key):
                 await connection.execute(
                     update(batch_chunks)
                     .where(_owned(owner, claim))
@@ -197,25 +297,21 @@ class DatabaseLeases:
 
     async def give_up(self, batch_id: str, now: float) -> bool:
         idle = or_(_C.state == WAITING, and_(_C.state == LEASED, _C.lease_until < now))
+        among = and_(_C.batch_id == batch_id, idle)
+        async with self._db.connect() as connection:
+            if (await connection.execute(select(_C.number).where(among).limit(1))).first() is None:
+                return False
         async with self._db.begin() as connection:
-            closed = await connection.execute(
-                update(batch_chunks).where(_C.batch_id == batch_id, idle).values(state=DONE, owner=None)
-            )
+            await connection.execute(_locked(among))
+            closed = await connection.execute(update(batch_chunks).where(among).values(state=DONE, owner=None))
             return closed.rowcount > 0
 
 
-_OPEN_BATCHES: Final = (
-    select(
-        _B.id,
-        _B.status,
-        _B.expires_at,
-        _B.finish_lease,
-        ~select(_C.number).where(_C.batch_id == _B.id, _C.state < DONE).exists(),
-    )
-    .where(_OPEN)
-    .order_by(_B.id)
-    .limit(_MOST_BATCHES)
-)
+IS_OPEN: Final = select(_B.id).where(_OPEN).exists().label("is_open")
+"""A column: whether there is a batch that has not ended."""
+
+_HAS_WORK: Final = select(_C.number).where(_C.batch_id == _B.id, _state < DONE).exists()
+_BATCHES: Final = select(_B.id, _B.status, _B.expires_at, ~_HAS_WORK)
 _CLAIMED: Final = (
     _C.batch_id,
     _C.number,
@@ -226,6 +322,18 @@ _CLAIMED: Final = (
     _C.length,
     _C.attempt,
 )
+
+
+def _waiting(workspace: str, state: int, claimable: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(_C.batch_id, _C.number, _C["count"], _C.length)
+        .where(_C.state == state, _C.workspace_id == workspace, claimable)
+        .order_by(_C.batch_id, _C.number)
+    )
+
+
+def _locked(among: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return select(_C.number).where(among).order_by(_C.batch_id, _C.number).with_for_update()
 
 
 def _owned(owner: str, claim: Claim) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.batches.config import BatchesConfig, QueueLimit
 from understudy.batches.errors import queue_full
-from understudy.batches.tables import DONE, batch_chunks, message_batches
+from understudy.batches.tables import NOT_DONE, NOT_ENDED, batch_chunks, message_batches
 from understudy.limits.refusals import limit_exceeded
 from understudy.storage.database import Database
 
@@ -58,8 +58,8 @@ async def _queued(connection: AsyncConnection, organization_id: str) -> int:
         .join(message_batches, message_batches.c.id == batch_chunks.c.batch_id)
         .where(
             message_batches.c.organization_id == organization_id,
-            message_batches.c.status != "ended",
-            batch_chunks.c.state < DONE,
+            message_batches.c.status.in_(NOT_ENDED),
+            batch_chunks.c.state.in_(NOT_DONE),
         )
     )
     return int((await connection.execute(query)).scalar_one())

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import fields
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import orjson
 import structlog
@@ -24,8 +24,8 @@ from understudy.batches.errors import (
     not_cancelable,
     not_deletable,
 )
+from understudy.batches.pace import Pace, Traffic
 from understudy.batches.queue import Queue
-from understudy.batches.requests import Chunk, RequestReader
 from understudy.batches.tables import batch_chunks, batch_results, message_batches
 from understudy.http.pagination import PageParams
 from understudy.http.principal import Principal
@@ -37,6 +37,9 @@ from understudy.storage.insert import RowInsert
 from understudy.wire.errors import ApiError, InvalidRequestError
 from understudy.wire.ids import new_id
 
+if TYPE_CHECKING:
+    from understudy.batches.requests import Chunk, RequestReader
+
 _T = TypeVar("_T")
 
 _log = structlog.stdlib.get_logger("understudy.batches")
@@ -44,8 +47,11 @@ _log = structlog.stdlib.get_logger("understudy.batches")
 _COLUMNS: Final = [message_batches.c[field.name] for field in fields(Batch)]
 _ORDER: Final = Order(message_batches.c.created_at, message_batches.c.id)
 _CHUNK_COLUMNS: Final = ("batch_id", "number", "workspace_id", "first", "count", "offset", "length")
-# Bytes of a body between which others get a turn.
+# Bytes of a body between which others get a turn: with nobody there, and while others are served.
 _SLICE: Final = 32 * 1024
+_SMALL_SLICE: Final = 8 * 1024
+# Seconds between two of these.
+_PAUSE: Final = 0.001
 
 
 class Page(NamedTuple):
@@ -67,7 +73,7 @@ def _nobody() -> None: ...
 
 class BatchService:
     """`clock` tells seconds since the epoch. `on_changed` is called when there is a batch to be worked off, or to end
-    early. Errors are the API's."""
+    early. `traffic` goes first while a body is read. Errors are the API's."""
 
     def __init__(
         self,
@@ -77,12 +83,14 @@ class BatchService:
         *,
         clock: Callable[[], float] = time.time,
         on_changed: Callable[[], None] = _nobody,
+        traffic: Traffic | None = None,
     ) -> None:
         self._db = db
         self.blobs = blobs
         self.config = config
         self.clock = clock
         self.on_changed = on_changed
+        self.traffic = traffic
         self._queue = Queue(db, config)
 
     # --- making ---
@@ -92,6 +100,9 @@ class BatchService:
 
         Raises also LimitExceededError, RequestTooLargeError and StorageUnavailableError.
         """
+        # Only who sends one pays for what reads it.
+        from understudy.batches.requests import RequestReader
+
         workspace_id = workspace_of(caller)
         limit = self.config.limit_of(caller.organization_id, workspace_id)
         await self._queue.check(caller.organization_id, limit)
@@ -100,7 +111,7 @@ class BatchService:
         reader = RequestReader(limit.per_batch, self.config.max_request_bytes)
         try:
             async with aclosing(body) as pieces, self.blobs.writing(name) as writer:
-                await _fill(reader, pieces, writer)
+                await _fill(reader, pieces, writer, Pace(self.traffic))
         except BlobsError as error:
             raise _unavailable(error) from error
         created_at = round(self.clock(), 6)
@@ -256,14 +267,18 @@ def workspace_of(caller: Principal | None) -> str:
     return caller.workspace_id
 
 
-async def _fill(reader: RequestReader, pieces: AsyncIterator[bytes], writer: BlobWriter) -> None:
+async def _fill(reader: RequestReader, pieces: AsyncIterator[bytes], writer: BlobWriter, pace: Pace) -> None:
     async for piece in pieces:
-        for start in range(0, len(piece), _SLICE):
-            lines = reader.feed(piece[start : start + _SLICE])
+        start = 0
+        while start < len(piece):
+            # A body that is here already comes without a pause, and others first.
+            way = pace.way()
+            await asyncio.sleep(way and _PAUSE)
+            end = start + (_SMALL_SLICE if way else _SLICE)
+            lines = reader.feed(piece[start:end])
+            start = end
             if lines:
                 await writer.write(lines)
-            # A body that is here already comes without a pause.
-            await asyncio.sleep(0)
     lines = reader.close()
     if lines:
         await writer.write(lines)

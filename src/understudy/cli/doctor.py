@@ -105,6 +105,20 @@ def _sandbox(settings: Settings) -> str:
     return "; ".join(lines)
 
 
+def _engine(name: str) -> Callable[[Settings], str]:
+    from understudy.app.upstreams import check_engine
+    from understudy.engines.checking import CheckError
+
+    def look(settings: Settings) -> str:
+        try:
+            found = asyncio.run(check_engine(name, settings.engines[name]))
+        except (CheckError, SettingsError) as error:
+            raise _MissingError(f"the engine {name}: {error}") from None
+        return f"the engine {name}: {found or 'it has no credentials to look at'}"
+
+    return look
+
+
 _EXAMINATIONS: list[Callable[[Settings], str]] = [_python, _packages, _tokenizer, _database, _port, _tls, _sandbox]
 
 
@@ -112,7 +126,7 @@ def examine(config: Path | None, data_dir: Path | None) -> int:
     """Print a line for everything examined. Returns 0 when nothing is missing, else 1."""
     settings = load_settings(config, {"storage": {"data_dir": data_dir}})
     status = 0
-    for examination in _EXAMINATIONS:
+    for examination in [*_EXAMINATIONS, *map(_engine, settings.engines)]:
         try:
             print(f"ok       {examination(settings)}")
         except _MissingError as missing:

@@ -12,11 +12,12 @@ from typing import TypeVar
 import typer
 
 from understudy.app import make_files, open_foundations
-from understudy.files.file import File, Owner
+from understudy.files.file import File
 from understudy.files.media_types import HEAD, media_type_of
 from understudy.files.names import clean_filename
 from understudy.files.pages import FileListParams
 from understudy.files.service import Described, FileService
+from understudy.http.principal import Owner
 from understudy.settings import SettingsError, load_settings
 from understudy.storage.blob_writer import BlobWriter
 from understudy.storage.blobs import BlobsError

@@ -14,12 +14,13 @@ import typer
 
 from understudy.app import open_foundations
 from understudy.app.skills import make_skills
+from understudy.http.principal import Owner
 from understudy.settings import SettingsError, load_settings
 from understudy.skills.bundle import IN_MEMORY, Uploaded
 from understudy.skills.errors import too_large, too_many_files
 from understudy.skills.reading import SkillListParams
 from understudy.skills.service import SkillService
-from understudy.skills.skill import Owner, Skill, SkillVersion
+from understudy.skills.skill import Skill, SkillVersion
 from understudy.skills.uploads import checked_label
 from understudy.storage.blobs import BlobsError
 from understudy.wire.errors import ApiError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
@@ -26,7 +27,7 @@ from understudy.clouds.aws_signature import (
     unknown_key,
 )
 from understudy.clouds.credentials import Cloud, CloudCredentials, address_of, bearer_token, one_of
-from understudy.clouds.reading import read_bytes
+from understudy.clouds.reading import LARGE, read_bytes
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Principal
 from understudy.organization.attempts import FailedAttempts
@@ -131,7 +132,7 @@ class AwsCallers:
             self._checked(signed, request, _NOTHING, "")
         body = await read_bytes(exchange, self._most_bytes)
         exchange.give_back(body)
-        payload_hash = hashlib.sha256(body).hexdigest()
+        payload_hash = await _digest(body)
         check_headers(signed, exchange.headers, payload_hash)
         token = exchange.header(b"x-amz-security-token") or ""
         return self._checked(signed, request, payload_hash, token), signed.region
@@ -173,6 +174,12 @@ class AwsCallers:
         if principal is None:
             raise _no_access()
         return principal
+
+
+async def _digest(body: bytes) -> str:
+    if len(body) > LARGE:
+        return await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
+    return hashlib.sha256(body).hexdigest()
 
 
 def _unpacked(packed: str) -> tuple[str, list[str]]:

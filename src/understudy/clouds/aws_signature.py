@@ -128,6 +128,9 @@ def signed_with(credential: str, signed_headers: str, signature: str, time: str)
     if _SIGNATURE.fullmatch(signature) is None:
         raise mismatch()
     names = tuple(signed_headers.split(";"))
+    if len(set(names)) != len(names):
+        # A long header that is named again and again would be put together and hashed as often, for anybody who asks.
+        raise mismatch()
     if "host" not in names:
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     return Signed(access_key_id, day, region, service, names, signature, time)

@@ -13,6 +13,7 @@ import structlog
 from understudy.clouds.credentials import Cloud, Workspace
 from understudy.net.client import Fetcher
 from understudy.organization.federation.jwks import ALGORITHMS, KeySource, KeysUnavailableError, can_verify, check_jwks
+from understudy.organization.federation.matching import tenant_claims
 from understudy.organization.federation.shapes import Jwks
 from understudy.settings import CloudIssuerSettings, SettingsError
 from understudy.wire.errors import InvalidRequestError
@@ -33,6 +34,13 @@ class IssuedTokens:
             )
         self._issuers = [(one, _source(one)) for one in issuers]
         for one, source in self._issuers:
+            telling = tenant_claims(one.issuer)
+            if telling is not None and not telling & one.claims.keys():
+                # Anybody has it sign for any audience.
+                raise SettingsError(
+                    f"clouds.issuers: {one.issuer} signs for everybody. Say in `claims` whom you mean, by one of "
+                    f"{', '.join(sorted(telling))}."
+                )
             try:
                 check_jwks(source, one.issuer, fetcher)
             except InvalidRequestError as error:

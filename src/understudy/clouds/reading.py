@@ -16,14 +16,16 @@ from understudy.wire.validation import parse_json
 
 _T = TypeVar("_T")
 
-# Bytes of a body that is translated in a thread, so that others get their turns.
-_LARGE: Final = 256 * 1024
+LARGE: Final = 256 * 1024
+"""Bytes of a body that is worked on in a thread, so that others get their turns."""
 
 INVALID_BETA: Final = "invalid beta flag"
 """What Bedrock says of one that it does not know (reported by its users, 2025-08 to 2026-05)."""
 
 # What can be said in a header; betas of a body go on in one.
 _BETA: Final = re.compile(r"[!-+\--~]{1,256}")
+# Far more than there are: a body of them would be megabytes of a header to an upstream.
+_MOST_BETAS: Final = 100
 
 
 async def read_bytes(exchange: Exchange, limit: int) -> bytes:
@@ -41,7 +43,7 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 async def worked(body: bytes, work: Callable[[dict[str, Any]], _T]) -> _T:
     """What `work` makes of the object in `body`."""
-    if len(body) > _LARGE:
+    if len(body) > LARGE:
         return await asyncio.to_thread(lambda: work(json_object(body)))
     return work(json_object(body))
 
@@ -72,7 +74,7 @@ def take_betas(body: dict[str, Any]) -> list[str] | None:
     if not isinstance(given, list) or not all(isinstance(one, str) for one in cast("list[object]", given)):
         raise InvalidRequestError("anthropic_beta: Input should be a valid array of strings")
     betas = [one.strip() for one in cast("list[str]", given) if one.strip()]
-    if not all(_BETA.fullmatch(beta) for beta in betas):
+    if len(betas) > _MOST_BETAS or not all(_BETA.fullmatch(beta) for beta in betas):
         raise InvalidRequestError(INVALID_BETA)
     return betas
 

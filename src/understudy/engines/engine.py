@@ -14,10 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias, TypeGuard
 
 from understudy.engines.materials import NO_MATERIALS, Materials
-from understudy.wire.errors import OverloadedError
+from understudy.wire.errors import InvalidRequestError, OverloadedError
 from understudy.wire.server_tools import ServerFunction
 
 StopReason: TypeAlias = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
+
+
+class PromptTooLongError(InvalidRequestError):
+    """`answer` is the largest `max_tokens` for which there is room; nought where the prompt alone has none."""
+
+    def __init__(self, message: str, answer: int = 0) -> None:
+        super().__init__(message)
+        self.answer = answer
 
 
 class BusyError(OverloadedError):
@@ -51,6 +59,8 @@ class EngineTurn:
     few of them as is convenient. `thinking`: whether the model may think, and how (`thinking.type`; None where it may
     not). `materials` is what the request's documents and images hold. What an engine keeps of one `tenant`'s prompts no
     other may use. `server_functions` may be called beside the client's tools; their calls name `SERVER` as toolset.
+    `goes_on`: `model` has written the answer so far, and if it can shall write the rest.
+    `summarizes`: what is asked for, in the last message, is a summary of the conversation; no tool may be called.
     """
 
     model: EngineModel
@@ -64,6 +74,8 @@ class EngineTurn:
     tenant: str | None = None
     background: Background | None = None
     server_functions: Sequence[ServerFunction] = ()
+    goes_on: bool = False
+    summarizes: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -111,11 +123,11 @@ class InputDelta:
 class Citation:
     """Where the text that follows, up to the end of its block, is taken from. It opens a new block of text.
 
-    `source` is a place in `materials.documents`, or in `materials.search_results`. `part` is the page or the content
-    block in it, from 0 (0 for plain text); `start` and `end` are characters in that part.
+    `source` is a place in `materials.documents`, in `materials.search_results` or in `materials.web_results`. `part` is
+    the page or the content block in it, from 0 (0 for plain text); `start` and `end` are characters in that part.
     """
 
-    kind: Literal["document", "search_result"]
+    kind: Literal["document", "search_result", "web_result"]
     source: int
     part: int
     start: int

@@ -42,6 +42,16 @@ class SearchResult:
 
 
 @dataclass(slots=True, frozen=True)
+class WebResult:
+    """A result of a web search. They may always be cited. `place` seals where a citation begins and ends in `text`."""
+
+    url: str
+    title: str
+    text: str
+    place: Callable[[int, int], str] = field(compare=False, repr=False)
+
+
+@dataclass(slots=True, frozen=True)
 class Image:
     """An `image` block: what its header says. `size` is in bytes."""
 
@@ -56,6 +66,7 @@ class Materials:
     documents: tuple[Document, ...] = ()
     search_results: tuple[SearchResult, ...] = ()
     images: tuple[Image, ...] = ()
+    web_results: tuple[WebResult, ...] = ()
 
 
 NO_MATERIALS: Final = Materials()

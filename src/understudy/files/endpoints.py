@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from understudy.files.file import File, Owner
+from understudy.files.file import File
 from understudy.files.names import content_disposition
 from understudy.files.pages import FileListParams, checked_ids
 from understudy.files.ranges import range_of
@@ -17,6 +17,7 @@ from understudy.files.uploads import receive
 from understudy.http.envelope import ApiRoute
 from understudy.http.exchange import Exchange
 from understudy.http.limiting import UNLIMITED, Limits
+from understudy.http.principal import Owner
 from understudy.http.query import read_query
 from understudy.wire.errors import InvalidRequestError, PermissionDeniedError
 

@@ -10,15 +10,6 @@ from understudy.wire.errors import ApiError, InvalidRequestError, NotFoundError,
 _MEGABYTE = 1024 * 1024
 
 
-class StorageUnavailableError(ApiError):
-    """Where the bytes are kept does not answer, or is full. 503 is what SDKs know for it [guess]."""
-
-    status = 503
-    type = "api_error"
-    default_message = "The server's file storage is not available. Please try again."
-    retry = True
-
-
 class RangeNotSatisfiableError(ApiError):
     """RFC 9110, 15.5.17."""
 

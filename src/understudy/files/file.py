@@ -4,24 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from understudy.http.principal import Principal
-from understudy.wire.errors import InvalidRequestError
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A workspace and the organization it belongs to."""
-
-    organization_id: str
-    workspace_id: str
-
-    @classmethod
-    def of(cls, principal: Principal | None) -> Owner:
-        """The workspace of a request's caller. Raises InvalidRequestError for a caller in none."""
-        if principal is None or principal.workspace_id is None:
-            raise InvalidRequestError("anthropic-workspace-id: header is required")
-        return cls(principal.organization_id, principal.workspace_id)
-
 
 @dataclass(frozen=True, slots=True)
 class File:

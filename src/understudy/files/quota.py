@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.files.config import FilesConfig
 from understudy.files.errors import quota_exceeded
-from understudy.files.file import Owner
 from understudy.files.tables import file_storage
+from understudy.http.principal import Owner
 from understudy.storage.database import Database
 from understudy.storage.insert import insert_ignoring
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import astuple, fields
@@ -13,19 +12,21 @@ from sqlalchemy import Row, delete, insert, select
 
 from understudy.files.config import FilesConfig
 from understudy.files.errors import (
-    StorageUnavailableError,
     file_expired,
     file_not_found,
     file_too_large,
     not_downloadable,
 )
-from understudy.files.file import File, Owner, blob_name
+from understudy.files.file import File, blob_name
 from understudy.files.pages import Cursors, FileListParams, page_of
 from understudy.files.quota import Quota
 from understudy.files.tables import files
+from understudy.http.principal import Owner
+from understudy.http.storing import StorageUnavailableError, storage_unavailable
 from understudy.storage.blob_writer import BlobWriter
-from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError, BlobsFullError
+from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError
 from understudy.storage.database import Database
+from understudy.storage.finishing import to_the_end
 from understudy.storage.secrets import RootSecret
 from understudy.wire.errors import ApiError, InvalidRequestError
 from understudy.wire.ids import new_id
@@ -93,7 +94,7 @@ class FileService:
                 if not writer.size:
                     raise InvalidRequestError("file: must not be empty")  # [guess]
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error) from error
         created_at = round(self.clock(), 3)
         file = File(
             id=file_id,
@@ -109,7 +110,7 @@ class FileService:
             stored=True,
         )
         # From here on the file is there or it is not, whoever goes away meanwhile.
-        await _to_the_end(self._keep(owner, file))
+        await to_the_end(self._keep(owner, file))
         return file
 
     async def _keep(self, owner: Owner, file: File) -> None:
@@ -170,7 +171,7 @@ class FileService:
             _log.error("the bytes of a file are missing", file_id=file.id)
             raise StorageUnavailableError(retry=False) from None
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error) from error
 
     async def read(self, file: File) -> bytes:
         """All bytes of a usable file, which must be known to be small enough."""
@@ -178,7 +179,7 @@ class FileService:
         try:
             return b"".join([piece async for piece in pieces])
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error) from error
 
     async def list(self, workspace_id: str, params: FileListParams) -> Page:
         """A page, newest first."""
@@ -199,7 +200,7 @@ class FileService:
 
     async def delete(self, workspace_id: str, file_id: str) -> None:
         """Delete a file, an expired one too: its row, its room in the quota, and its bytes."""
-        await _to_the_end(self._delete(workspace_id, file_id))
+        await to_the_end(self._delete(workspace_id, file_id))
 
     async def _delete(self, workspace_id: str, file_id: str) -> None:
         statement = delete(files).where(files.c.id == file_id, files.c.workspace_id == workspace_id)
@@ -224,22 +225,3 @@ class FileService:
 def _file(row: Row[Any]) -> File:
     # In the order of the columns, which is that of the fields.
     return File(*row)
-
-
-def _unavailable(error: BlobsError) -> ApiError:
-    _log.error("the file storage failed", reason=str(error)[:500])
-    if isinstance(error, BlobsFullError):
-        return StorageUnavailableError("The server's file storage is full.", retry=False)
-    return StorageUnavailableError()
-
-
-async def _to_the_end(work: Awaitable[_T]) -> _T:
-    """Await `work`, which goes on when the one who waits is cancelled, and ends before that is told."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise

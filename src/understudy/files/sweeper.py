@@ -9,9 +9,10 @@ from typing import Final
 import structlog
 from sqlalchemy import delete, select, true, update
 
-from understudy.files.file import PREFIX, Owner, blob_name
+from understudy.files.file import PREFIX, blob_name
 from understudy.files.service import FileService
 from understudy.files.tables import files
+from understudy.http.principal import Owner
 from understudy.storage.blobs import BlobsError
 from understudy.storage.database import Database
 

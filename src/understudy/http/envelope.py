@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -81,6 +81,7 @@ def limited(part: LimitedPart, routes: Iterable[ApiRoute]) -> list[ApiRoute]:
     return [replace(route, limited=route.limited or part) for route in routes]
 
 
+Flavours: TypeAlias = Mapping[str, Callable[[], Iterable[ApiRoute]]]
 _Methods: TypeAlias = dict[str, ApiRoute]
 
 
@@ -88,8 +89,9 @@ class Envelope:
     """ASGI application.
 
     `api_routes` are looked up by their exact path, which is all that the busiest of them cost. Then those with
-    parameters are tried in order. All other paths go to Starlette's router. `flavours` makes the routes of the API's
-    flavours out of its own; they stand behind them.
+    parameters are tried in order. All other paths go to Starlette's router. `flavours` takes the API's own routes, and
+    gives by the first part of their paths (`/bedrock`) what makes those of its flavours, once the first of their
+    requests comes.
     """
 
     def __init__(
@@ -102,27 +104,17 @@ class Envelope:
         start: Lifespan,
         stop: Lifespan,
         limits: Limits = UNLIMITED,
-        flavours: Callable[[list[ApiRoute]], list[ApiRoute]] | None = None,
+        flavours: Callable[[list[ApiRoute]], Flavours] | None = None,
     ) -> None:
         # Why it did not start, where that is the operator's to mend.
         self.failure: SettingsError | None = None
         # For those who compare them with the real service's.
         self.routes = tuple((route.method, route.path) for route in api_routes)
-        if flavours is not None:
-            api_routes = [*api_routes, *flavours(api_routes)]
-        methods_of: dict[str, _Methods] = {}
-        for route in api_routes:
-            methods = methods_of.setdefault(route.path, {})
-            methods[route.method] = route
-            if route.method == "GET":
-                methods.setdefault("HEAD", route)
-        self._exact = {path: methods for path, methods in methods_of.items() if "{" not in path}
+        self._flavours = {} if flavours is None else dict(flavours(api_routes))
+        self._exact: dict[str, _Methods] = {}
         # By the first part of their paths, which holds no parameter.
         self._patterns: dict[str, list[tuple[re.Pattern[str], _Methods]]] = {}
-        for path, methods in methods_of.items():
-            if path not in self._exact:
-                pattern, _, _ = compile_path(path)
-                self._patterns.setdefault(_first(path), []).append((pattern, methods))
+        self._add(api_routes)
         self._router = Router(other_routes, redirect_slashes=False)
         self._authenticator = authenticator
         self._limits = limits
@@ -241,9 +233,31 @@ class Envelope:
             record.limit_exceeded = (await self._limits.begin(principal, route.limited)).exceeded
         await route.endpoint(exchange)
 
+    def _add(self, routes: Iterable[ApiRoute]) -> None:
+        methods_of: dict[str, _Methods] = {}
+        for route in routes:
+            methods = methods_of.setdefault(route.path, {})
+            methods[route.method] = route
+            if route.method == "GET":
+                methods.setdefault("HEAD", route)
+        for path, methods in methods_of.items():
+            if "{" in path:
+                pattern, _, _ = compile_path(path)
+                self._patterns.setdefault(_first(path), []).append((pattern, methods))
+            else:
+                self._exact[path] = methods
+
     def _match(self, exchange: Exchange) -> _Methods | None:
         path = exchange.scope["path"]
-        for pattern, methods in self._patterns.get(_first(path), ()):
+        first = _first(path)
+        make = self._flavours.get(first)
+        if make is not None:
+            # All of one flavour, or none where it cannot be had: then the next request tries again.
+            self._add(make())
+            del self._flavours[first]
+            if path in self._exact:
+                return self._exact[path]
+        for pattern, methods in self._patterns.get(first, ()):
             found = pattern.match(path)
             if found is not None:
                 exchange.path_params = found.groupdict()

@@ -32,11 +32,15 @@ _ESTIMATED_TOKENS: Final = 50
 
 
 class Seals(Protocol):
-    """Makes what comes with thinking: its signature, or the data that stands for what must not be read."""
+    """Makes what comes with thinking: its signature, or the data that stands for what must not be read.
+
+    `compacted`: what was before stands in a summary now."""
 
     def sign(self, thinking: str, shown: str) -> str: ...
 
     def seal(self, thinking: str) -> str: ...
+
+    def compacted(self) -> None: ...
 
 
 class Cite(Protocol):
@@ -48,14 +52,13 @@ class Cite(Protocol):
 class Blocks:
     """The content of one answer.
 
-    `output_tokens` are those of all that was taken in, `thinking_tokens` those of them that were thinking.
-    `calls` counts the calls of client tools. `matched` is the stop sequence that ended the text, once one has.
-    `functions`, by name, are those that this server runs, `waiting` their calls without a result: ids with names;
-    `thoughts` then are the blocks of thinking as the model wrote them, whatever of them is shown.
+    `output_tokens` are those of all that was taken in, `thinking_tokens` those of them that were thinking. `cite`
+    writes down citations. `calls` counts the calls of client tools. `matched` is the stop sequence that ended the text,
+    once one has. `functions`, by name, are those that this server runs, `waiting` their calls without a result: ids
+    with names; `thoughts` then are the blocks of thinking as the model wrote them, whatever of them is shown.
     """
 
     __slots__ = (
-        "_cite",
         "_cutter",
         "_display",
         "_estimates",
@@ -64,6 +67,7 @@ class Blocks:
         "_seals",
         "_thinking",
         "calls",
+        "cite",
         "functions",
         "matched",
         "output_tokens",
@@ -78,7 +82,7 @@ class Blocks:
         self._cutter = StopCutter(stop_sequences) if stop_sequences else None
         self._display = display
         self._seals = seals
-        self._cite = cite
+        self.cite = cite
         self._estimates = estimates
         self._index = -1
         self._kind: str | None = None
@@ -126,12 +130,13 @@ class Blocks:
 
     def close(self, events: Events) -> None:
         """End the open block, if there is one."""
-        kind = self._kind
-        if kind == "text" and self._cutter is not None:
+        if self._cutter is not None:
+            # Held back from the text that is open, or from one that was all held back, so that none was opened.
             rest = self._cutter.rest()
             if rest:
                 self._add_text(rest, events)
-        if self._kind is None:
+        kind = self._kind
+        if kind is None:
             return
         if kind == "thinking":
             whole = "".join(self._thinking)
@@ -175,7 +180,7 @@ class Blocks:
         # Cited spans are blocks of their own, and name their source before their text (recorded).
         self.close(events)
         self._open("text", {"citations": [], "type": "text", "text": ""}, events)
-        delta = {"type": "citations_delta", "citation": self._cite(event)}
+        delta = {"type": "citations_delta", "citation": self.cite(event)}
         events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
 
     # --- thinking ---
@@ -197,6 +202,21 @@ class Blocks:
         if self._estimates:
             delta["estimated_tokens"] = _ESTIMATED_TOKENS if self._display == "omitted" else None
         events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+
+    # --- summaries ---
+
+    def open_summary(self, members: dict[str, Any], events: Events) -> None:
+        """Begin a compaction block, whose content is not there yet. `members` are what else it has."""
+        self.close(events)
+        self._open("compaction", {"type": "compaction", "content": None, **members}, events)
+
+    def close_summary(self, content: str | None, events: Events) -> None:
+        """The summary comes as a whole; None where there is none. What is thought from now on comes after it."""
+        delta = {"type": "compaction_delta", "content": content}
+        events.append({"type": "content_block_delta", "index": self._index, "delta": delta})
+        self.close(events)
+        if content is not None:
+            self._seals.compacted()
 
     # --- calls ---
 

@@ -6,10 +6,13 @@ Fields and their order: recorded 2026; offsets count characters (code points), e
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from understudy.engines.engine import Citation
-from understudy.engines.materials import Document, Materials, SearchResult
+from understudy.engines.materials import Document, Materials, SearchResult, WebResult
+
+# Characters of a web page's text that are quoted; what is longer is cut, and three points say so (recorded).
+_QUOTED: Final = 150
 
 
 class Citations:
@@ -23,6 +26,8 @@ class Citations:
     def __call__(self, citation: Citation) -> dict[str, Any]:
         if citation.kind == "document":
             return _in_document(self._materials.documents[citation.source], citation)
+        if citation.kind == "web_result":
+            return _in_web_result(self._materials.web_results[citation.source], citation)
         return _in_search_result(self._materials.search_results[citation.source], citation)
 
 
@@ -64,4 +69,15 @@ def _in_search_result(result: SearchResult, citation: Citation) -> dict[str, Any
         "search_result_index": result.index,
         "start_block_index": citation.part,
         "end_block_index": citation.part + 1,
+    }
+
+
+def _in_web_result(result: WebResult, citation: Citation) -> dict[str, Any]:
+    text = result.text[citation.start : citation.end]
+    return {
+        "type": "web_search_result_location",
+        "cited_text": text if len(text) <= _QUOTED else text[:_QUOTED] + "...",
+        "url": result.url,
+        "title": result.title,
+        "encrypted_index": result.place(citation.start, citation.end),
     }

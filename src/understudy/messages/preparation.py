@@ -4,6 +4,7 @@ edited, counted and looked up in the cache."""
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from understudy.documents.reader import PdfReader
@@ -15,7 +16,7 @@ from understudy.http.exchange import Exchange
 from understudy.messages.caching import CacheTurn, CacheUse, Ledger, MemoryLedger, PromptCache, asks_diagnosis
 from understudy.messages.caching.cache import Measure
 from understudy.messages.caching.verified import prefixes
-from understudy.messages.context import edit_context, without_cleared
+from understudy.messages.context import COMPACT, Compaction, compaction_of, edit_context, uncompacted, without_cleared
 from understudy.messages.counting import Mark, count_prompt
 from understudy.messages.files import Files
 from understudy.messages.materials import gather
@@ -27,12 +28,17 @@ from understudy.messages.unbuilt import check_built
 from understudy.net.client import Fetcher
 from understudy.tools.protocol import Asked
 from understudy.tools.running import ServerTools, ToolRun
+from understudy.tools.web.results import opened, web_results
+from understudy.tools.web.sealed import Sealed
 from understudy.wire.errors import ApiError
 from understudy.wire.server_tools import ServerFunction
 
 _T = TypeVar("_T")
 
 NO_TOOLS: Final = ServerTools(())
+
+_WEB_PAGES: Final = "web_fetch_tool_result"
+_WEB_RESULTS: Final = "web_search_tool_result"
 
 
 class Preparation:
@@ -52,12 +58,14 @@ class Preparation:
         files: Files | None = None,
         ledger: Ledger | None = None,
         tools: ServerTools = NO_TOOLS,
+        sealed: Sealed | None = None,
     ) -> None:
         self._signer = signer
         self._pdfs = pdfs
         self._fetcher = fetcher
         self._files = files
         self._tools = tools
+        self._sealed = sealed
         self._cache = PromptCache(MemoryLedger(clock) if ledger is None else ledger, clock)
 
     async def prepare(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> Turn:
@@ -66,7 +74,7 @@ class Preparation:
         check_built(request, found, self._tools.serves)
         organization_id, workspace_id = _caller(exchange)
         materials = NO_MATERIALS
-        if found.images or found.documents or found.results:
+        if found.media:
             gathered = await gather(
                 request, model, pdfs=self._pdfs, fetcher=self._fetcher, files=self._files, tenant=workspace_id
             )
@@ -84,6 +92,9 @@ class Preparation:
                 foreign_ok=route.forwards,
             )
             request, transformations = checked.request, checked.transformations
+        compaction = self._compaction(request, found, model, exchange, foreign_ok=route.forwards)
+        if found.web_results and self._sealed is not None:
+            request = opened(request, self._sealed, organization_id)
         if found.clears_system:
             request = without_cleared(request)
         tools: ToolRun | None = None
@@ -98,10 +109,17 @@ class Preparation:
         if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
             request, applied_edits, input_tokens = edited.request, edited.applied_edits, edited.input_tokens
+            if request["max_tokens"]:
+                compaction = compaction_of(request, model, betas)
+        if found.web_results:
+            materials = self._with_web_results(materials, request, organization_id)
         asked = _asked(request, route, materials, functions)
         caches = bool(found.breakpoints)
         use, cached = await self._measured(asked, route, workspace_id, betas, input_tokens, caches=caches)
         check_prompt_length(use.total_tokens, request, model, betas)
+        if compaction is not None and tools is None and not compaction.is_due(use.total_tokens):
+            compaction = None
+        more_calls = tools is not None or compaction is not None
         return Turn(
             request=request,
             route=route,
@@ -117,18 +135,50 @@ class Preparation:
             cached=cached,
             tenant=workspace_id,
             tools=tools,
-            again=None if tools is None else self._again(asked, route, workspace_id, betas, caches=caches),
+            again=self._again(asked, route, exchange, caches=caches) if more_calls else None,
+            compaction=compaction,
         )
 
+    def _compaction(
+        self, request: dict[str, Any], found: Found, model: Model, exchange: Exchange, *, foreign_ok: bool
+    ) -> Compaction | None:
+        """The compaction that the whole request is, where it is one."""
+        asked = request.get("compaction")
+        if not asked and not found.summaries:
+            return None
+        from understudy.messages.context.summaries import Summaries
+
+        organization_id, _ = _caller(exchange)
+        summaries = Summaries(self._signer, model, organization_id, request)
+        if found.summaries:
+            summaries.check_sent_back(exchange.betas, foreign_ok=foreign_ok)
+        return summaries.asked(found) if asked else None
+
+    def _with_web_results(self, materials: Materials, request: dict[str, Any], organization_id: str) -> Materials:
+        if self._sealed is None:
+            return materials
+        return replace(materials, web_results=web_results(request, self._sealed, organization_id))
+
     def _again(
-        self, first: EngineTurn, route: Route, workspace_id: str, betas: tuple[str, ...], *, caches: bool
+        self, first: EngineTurn, route: Route, exchange: Exchange, *, caches: bool
     ) -> Callable[[dict[str, Any]], Awaitable[Prompted]]:
+        (organization_id, workspace_id), betas = _caller(exchange), exchange.betas
+
         async def again(request: dict[str, Any]) -> Prompted:
+            materials = first.materials
+            brought = _brought_by_tools(request)
+            if _WEB_PAGES in brought:
+                gathered = await gather(
+                    request, route.model, pdfs=self._pdfs, fetcher=None, files=None, tenant=workspace_id
+                )
+                request, materials = gathered.request, replace(gathered.materials, web_results=materials.web_results)
+            if _WEB_RESULTS in brought:
+                materials = self._with_web_results(materials, request, organization_id)
             # What a diagnosis tells is told with the first call.
-            asked = _asked({**request, "diagnostics": None}, route, first.materials, first.server_functions)
+            asked = _asked({**request, "diagnostics": None}, route, materials, first.server_functions)
             use, cached = await self._measured(asked, route, workspace_id, (), None, caches=caches)
             check_prompt_length(use.total_tokens, request, route.model, betas)
-            return Prompted(request, use, cached)
+            return Prompted(request, use, cached, materials)
 
         return again
 
@@ -161,7 +211,7 @@ class Preparation:
         model, counter = route.model, route.counter
         organization_id, workspace_id = _caller(exchange)
         materials = NO_MATERIALS
-        if found.images or found.documents or found.results:
+        if found.media:
             # Only who counts by the whole prompt must know what its documents say.
             pdfs = None if counter is None else self._pdfs
             gathered = await gather(
@@ -178,6 +228,8 @@ class Preparation:
                 foreign_ok=route.forwards,
             )
             request = checked.request
+        if found.web_results and self._sealed is not None:
+            request = opened(request, self._sealed, organization_id)
         if found.clears_system:
             request = without_cleared(request)
         functions: Sequence[ServerFunction] = ()
@@ -188,9 +240,14 @@ class Preparation:
         management = request.get("context_management")
         if management and management.get("edits"):
             edited = await edit_context(request, model, _counter(model))
+            original = edited.original_input_tokens
+            if any(edit["type"] == COMPACT for edit in management["edits"]):
+                # Summaries that are there are read; none is written (compaction.md).
+                before = uncompacted(request)
+                original = original if before is request else await count_prompt(before, model)
             return {
                 "input_tokens": edited.input_tokens,
-                "context_management": {"original_input_tokens": edited.original_input_tokens},
+                "context_management": {"original_input_tokens": original},
             }
         counted = None
         if counter is not None:
@@ -232,6 +289,17 @@ def _measure(engine: Measuring, route: Route, asked: EngineTurn) -> Measure:
 
 def _counter(model: Model) -> Callable[[dict[str, Any]], Any]:
     return lambda request: count_prompt(request, model)
+
+
+def _brought_by_tools(request: dict[str, Any]) -> set[str]:
+    """Types of the blocks of the answer so far: the assistant's last message, behind which may stand what it is asked
+    for a summary."""
+    return {
+        block["type"]
+        for message in request["messages"][-2:]
+        if message["role"] == "assistant" and message["content"].__class__ is list
+        for block in message["content"]
+    }
 
 
 def _caller(exchange: Exchange) -> tuple[str, str]:

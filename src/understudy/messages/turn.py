@@ -19,6 +19,7 @@ from understudy.http.record import RequestRecord
 from understudy.messages.blocks import Blocks, Display, Events, Seals
 from understudy.messages.caching import CacheTurn, CacheUse
 from understudy.messages.citations import Citations
+from understudy.messages.context.compaction import Compaction
 from understudy.messages.fold import Fold
 from understudy.messages.prompting import Prompted
 from understudy.tools.running import ToolRun
@@ -40,7 +41,8 @@ class Turn:
     cache's part in it, where it has one. What is kept of one `tenant`'s prompts no other may use. `diagnostics` and
     `transformations` are fields of the answer; `transformations` is None where it has no such field. `admission` is
     told what is produced. A turn with a `background` is one that nobody waits for. `tools` are the server tools that it
-    may use; `again` prepares the prompt of each further call of the engine.
+    may use; `again` prepares the prompt of each further call of the engine. `compaction` is None where the conversation
+    cannot become too long for the turn.
     """
 
     request: dict[str, Any]
@@ -61,6 +63,7 @@ class Turn:
     background: Background | None = None
     tools: ToolRun | None = None
     again: Callable[[dict[str, Any]], Awaitable[Prompted]] | None = None
+    compaction: Compaction | None = None
 
 
 def thinking_type(request: dict[str, Any], model: Model) -> str | None:
@@ -97,7 +100,7 @@ def most_tokens(turn: Turn) -> int:
     return min(asked, max(window - turn.input_tokens, 0))
 
 
-def iteration(use: CacheUse, output_tokens: int) -> dict[str, Any]:
+def iteration(use: CacheUse, output_tokens: int, kind: str = "message") -> dict[str, Any]:
     """An entry of `usage.iterations`: one call of the model."""
     return {
         "input_tokens": use.input_tokens,
@@ -108,7 +111,7 @@ def iteration(use: CacheUse, output_tokens: int) -> dict[str, Any]:
             "ephemeral_5m_input_tokens": use.ephemeral_5m_input_tokens,
             "ephemeral_1h_input_tokens": use.ephemeral_1h_input_tokens,
         },
-        "type": "message",
+        "type": kind,
     }
 
 
@@ -191,8 +194,9 @@ class Answer:
             server_functions=() if turn.tools is None else turn.tools.functions,
         )
 
-    async def begin(self, batch: list[EngineEvent]) -> dict[str, Any]:
-        """The first event of all. `batch` is the engine's first; `feed` takes it afterwards."""
+    async def begin(self, batch: list[EngineEvent], *, asked: bool = True) -> dict[str, Any]:
+        """The first event of all. `batch` is the engine's first; `feed` takes it afterwards. `asked`: the engine was,
+        with the prompt that was counted."""
         turn, model = self._turn, self.engine_turn.model
         # Of several targets it is known only now which one answers.
         turn.answered_by = model
@@ -201,7 +205,8 @@ class Answer:
             await self._confirmed(batch[0])
         event = _message_start(turn)
         if turn.cached is not None:
-            await turn.cached.started(event["message"]["id"])
+            message_id = event["message"]["id"]
+            await (turn.cached.started(message_id) if asked else turn.cached.told(message_id))
         return event
 
     def feed(self, batch: list[EngineEvent]) -> Events:
@@ -297,10 +302,10 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
     The first batch is `message_start` alone and comes at the engine's first sign of progress; what the engine raises
     before that is raised before any event.
     """
-    if turn.tools is not None:
+    if turn.tools is not None or turn.compaction is not None:
         from understudy.messages.server_tools import stream_with_tools
 
-        async with aclosing(stream_with_tools(turn, turn.tools)) as found:
+        async with aclosing(stream_with_tools(turn, turn.tools or ToolRun(()))) as found:
             async for events in found:
                 yield events
         return
@@ -324,10 +329,20 @@ async def stream_turn(turn: Turn) -> AsyncGenerator[Events, None]:
 async def complete_turn(turn: Turn) -> dict[str, Any]:
     """The whole answer: the fold of the same events."""
     folded = Fold()
-    if turn.tools is not None:
+    if turn.tools is not None or turn.compaction is not None:
         async with aclosing(stream_turn(turn)) as found:
             async for events in found:
                 folded.add_all(events)
+        # Its events name the lifetimes of the first prompt alone; whole answers those of all (recorded).
+        record, usage = turn.record, folded.message["usage"]
+        usage["cache_creation"] = {
+            "ephemeral_5m_input_tokens": record.cache_creation_5m_input_tokens,
+            "ephemeral_1h_input_tokens": record.cache_creation_1h_input_tokens,
+        }
+        if turn.compaction is not None:
+            # What a summary wrote is not in the numbers of the answer (recorded). Its beta lists the calls.
+            written = [call["cache_creation"] for call in usage["iterations"] if call["type"] == "message"]
+            usage["cache_creation"] = {name: sum(one[name] for one in written) for name in usage["cache_creation"]}
         return folded.message
     answer = Answer(turn)
     async with aclosing(turn.route.engine.run(answer.engine_turn)) as batches:

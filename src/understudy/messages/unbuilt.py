@@ -6,13 +6,13 @@ A request that asks for one is refused by name: an answer that left it out in si
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from understudy.messages.rules import Found
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.server_tools import MCP_TOOLSET
 
-_FIELDS: Final = ("compaction", "fallback_credit_token")
+_FIELDS: Final = ("fallback_credit_token",)
 _CODE: Final = "code_execution_"
 
 
@@ -33,7 +33,7 @@ def check_built(request: dict[str, Any], found: Found, serves: Callable[[str], b
         if request.get(name):
             raise InvalidRequestError(f"{name}: this server does not support `{name}` yet.")
     if request.get("mcp_servers") and not serves(MCP_TOOLSET):
-        raise InvalidRequestError("mcp_servers: this server has no MCP connector.")
+        raise InvalidRequestError("mcp_servers: this server does not support `mcp_servers`: it has no MCP connector.")
     runs_code = False
     for path, kind in found.server_tools or ():
         # One that comes with a message in the middle of a conversation is not built, whatever it is.
@@ -50,11 +50,3 @@ def check_built(request: dict[str, Any], found: Found, serves: Callable[[str], b
                 f"{found.container_upload}: this server does not support `container_upload` without a code execution "
                 "tool."
             )
-    management = request.get("context_management")
-    if management:
-        for index, edit in enumerate(cast("list[dict[str, Any]]", management.get("edits") or ())):
-            if edit["type"].startswith("compact_"):
-                raise InvalidRequestError(
-                    f"context_management.edits.{index}: this server does not support edits of type `{edit['type']}` "
-                    "yet."
-                )

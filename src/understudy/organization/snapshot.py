@@ -141,7 +141,9 @@ def _principal(row: Any, places: Mapping[str, _Workspace], actors: Mapping[str, 
 
 async def _workspaces(connection: AsyncConnection) -> dict[str, _Workspace]:
     places: dict[str, _Workspace] = {}
-    for row in (await connection.execute(_WORKSPACES)).all():
+    # The first default one is the installation's own (service.py), whatever order the database would give.
+    oldest_first = _WORKSPACES.order_by(workspaces.c.created_at, workspaces.c.id)
+    for row in (await connection.execute(oldest_first)).all():
         allowed = from_json(row.allowed_inference_geos)
         geos = None if allowed is None else tuple(allowed)
         grants = {role: WorkspaceGrant(role, row.default_inference_geo, geos) for role in WORKSPACE}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,9 +12,18 @@ from pathlib import Path
 from typing import Final
 
 from understudy.sandbox import helper
-from understudy.sandbox.channel import ChannelClosedError, Output, memory_file, read_pieces, words, write_all
+from understudy.sandbox.channel import (
+    ChannelClosedError,
+    Output,
+    Patience,
+    PatienceError,
+    memory_file,
+    read_pieces,
+    words,
+    write_all,
+)
 from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.disks import IMAGE, TREE, is_mounted, make_tree, new_disk, remove_tree
+from understudy.sandbox.disks import IMAGE, TREE, is_mounted, make_tree, new_disk
 from understudy.sandbox.interface import (
     HOME,
     NO_VARIABLES,
@@ -27,12 +37,16 @@ from understudy.sandbox.interface import (
 from understudy.sandbox.launch import base_environment
 from understudy.sandbox.machine import Machine
 from understudy.sandbox.process import ContainerProcess
+from understudy.sandbox.trees import remove_tree
 from understudy.sandbox.watching import Excess, Watch, Watched
 
 TIMED_OUT: Final = 124
 KILLED: Final = 137
+CANNOT_BE_RUN: Final = 126
 
 _MOST_LISTED: Final = 10_000
+# Bytes of their list, which no honest container comes near.
+_MOST_OF_LIST: Final = 4 * 1024 * 1024
 _MOST_ERRORS: Final = 4096
 # Output that is read and forgotten before a command is told that nobody reads it.
 _FORGOTTEN: Final = 64 * 1024 * 1024
@@ -42,6 +56,7 @@ _REST: Final = 0.02
 _LET_GO: Final = 10.0
 # Seconds in which files are written, read and listed, without a pause of their source.
 _FILES: Final = 300.0
+_SUM: Final = re.compile("[0-9a-f]{64}")
 
 
 class BubblewrapSandbox:
@@ -60,6 +75,7 @@ class BubblewrapSandbox:
         self._starting = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._excess: Excess | None = None
+        self._closed = False
 
     @property
     def id(self) -> str:
@@ -74,6 +90,8 @@ class BubblewrapSandbox:
 
     async def _awake(self) -> ContainerProcess:
         async with self._starting:
+            if self._closed:
+                raise SandboxUnavailableError("the server stops")
             if self.process is None:
                 if self._process is not None:
                     await self.sleep()
@@ -85,9 +103,10 @@ class BubblewrapSandbox:
                 )
             process = self._process
             assert process is not None
-            if self._watch is None and not (self._machine.own_disk and self._machine.cgroups):
-                watched = Watched(memory=self._machine.cgroups is None, disk=not self._machine.own_disk)
-                watch = Watch(self._config, watched, process.outer_pid, self.directory / TREE)
+            if self._watch is None:
+                own = self._machine.own_disk
+                watched = Watched(memory=self._machine.cgroups is None, disk=not own)
+                watch = Watch(self._config, watched, process.outer_pid, self.directory / (IMAGE if own else TREE))
                 self._watch = asyncio.create_task(self._kill_at_excess(watch, process))
             return process
 
@@ -147,10 +166,14 @@ class BubblewrapSandbox:
         if process is not None:
             await process.kill()
 
+    async def close(self) -> None:
+        """Put it to sleep for good: nobody wakes it again."""
+        self._closed = True
+        await self.sleep()
+
     async def delete(self) -> None:
         await self.sleep()
-        if self.directory.exists():
-            await asyncio.to_thread(remove_tree, self.directory)
+        await asyncio.to_thread(remove_tree, self.directory)
 
     # --- commands ---
 
@@ -163,6 +186,8 @@ class BubblewrapSandbox:
         cwd: str | None = None,
         environment: Mapping[str, str] = NO_VARIABLES,
     ) -> Executed:
+        if any("\0" in word for word in (*argv, cwd or "")):
+            return Executed("", f"{argv[0]}: a command cannot hold a zero byte\n".replace("\0", ""), CANNOT_BE_RUN)
         process = await self._awake()
         killed_before = process.out_of_memory()
         variables = [f"{name}={value}" for name, value in {**self._variables, **environment}.items()]
@@ -207,6 +232,7 @@ class BubblewrapSandbox:
     # --- files ---
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, *, mode: int = 0o644) -> None:
+        _check(path)
         process = await self._awake()
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(writer, False)
@@ -217,13 +243,17 @@ class BubblewrapSandbox:
             os.close(reader)
             reader = -1
             errors.release()
-            with suppress(BrokenPipeError):
-                if isinstance(data, bytes):
-                    await write_all(writer, data)
-                else:
-                    async for piece in data:
-                        await write_all(writer, piece)
-                await write_all(writer, b".")
+            patience = Patience(_FILES)
+            try:
+                with suppress(BrokenPipeError):
+                    if isinstance(data, bytes):
+                        await write_all(writer, data, patience)
+                    else:
+                        async for piece in data:
+                            await write_all(writer, piece, patience)
+                    await write_all(writer, b".", patience)
+            except PatienceError:
+                raise await self._stuck(process, path) from None
             os.close(writer)
             writer = -1
             await self._done(process, ended, errors, path)
@@ -234,6 +264,7 @@ class BubblewrapSandbox:
             errors.close()
 
     async def get(self, path: str) -> AsyncIterator[bytes]:
+        _check(path)
         process = await self._awake()
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(reader, False)
@@ -244,8 +275,16 @@ class BubblewrapSandbox:
             os.close(writer)
             writer = -1
             errors.release()
-            async for piece in read_pieces(reader):
-                yield piece
+            left = self._config.disk
+            try:
+                async for piece in read_pieces(reader, Patience(_FILES)):
+                    left -= len(piece)
+                    if left < 0:
+                        # No file is that large.
+                        raise await self._stuck(process, path)
+                    yield piece
+            except PatienceError:
+                raise await self._stuck(process, path) from None
             await self._done(process, ended, errors, path)
         finally:
             for descriptor in (reader, writer, request):
@@ -254,10 +293,10 @@ class BubblewrapSandbox:
             errors.close()
 
     async def files(self, below: str) -> list[StoredFile]:
+        _check(below)
         process = await self._awake()
-        most = _MOST_LISTED * 5000
-        out, errors = Output(most, most), Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([below, str(_MOST_LISTED)])
+        out, errors = Output(_MOST_OF_LIST, _MOST_OF_LIST), Output(_MOST_ERRORS, _MOST_ERRORS)
+        request = words([below, str(_MOST_LISTED), str(2 * self._config.disk)])
         try:
             ended = self._send(process, "L", [request, out.writer, errors.writer])
             out.release()
@@ -268,7 +307,11 @@ class BubblewrapSandbox:
             os.close(request)
             out.close()
             errors.close()
-        return sorted(_listed(out.data()), key=lambda file: file.path)
+        return sorted(_listed(out.data(), below), key=lambda file: file.path)
+
+    async def _stuck(self, process: ContainerProcess, path: str) -> SandboxError:
+        await process.kill()
+        return SandboxError(f"{path}: the container was ended")
 
     def _send(self, process: ContainerProcess, kind: str, files: list[int]) -> asyncio.Future[int]:
         try:
@@ -296,13 +339,20 @@ class BubblewrapSandbox:
         raise SandboxError(f"{path}: {said}")
 
 
-def _listed(data: bytes) -> list[StoredFile]:
+def _check(path: str) -> None:
+    if "\0" in path:
+        raise PathError("a path cannot hold a zero byte")
+
+
+def _listed(data: bytes, below: str) -> list[StoredFile]:
     """What the helper told of files; what makes no sense is left out."""
+    top = [part for part in below.split("/") if part not in ("", ".")]
     found: list[StoredFile] = []
     for line in data.split(b"\0")[:-1]:
         parts = line.split(b" ", 2)
         with suppress(ValueError, UnicodeDecodeError):
             size, digest, path = int(parts[0]), parts[1].decode("ascii"), parts[2].decode("utf-8")
-            if len(digest) == 64 and path.startswith("/"):
-                found.append(StoredFile(path, size, digest))
+            within = path.split("/")
+            if _SUM.fullmatch(digest) and within[: len(top) + 1] == ["", *top] and not {"", ".", ".."} & {*within[1:]}:
+                found.append(StoredFile(path, max(0, size), digest))
     return found

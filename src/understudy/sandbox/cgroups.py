@@ -60,6 +60,8 @@ class Cgroups:
             else {
                 "memory.limit_in_bytes": str(limits.memory),
                 "memory.memsw.limit_in_bytes": str(limits.memory),
+                # Version 1 counts it apart, and what one takes of the machine's others do not have.
+                "memory.kmem.tcp.limit_in_bytes": str(limits.memory // 8),
             },
             "pids": {"pids.max": str(limits.processes)},
             "cpu": {"cpu.max": f"{quota} {_PERIOD}"}
@@ -69,8 +71,8 @@ class Cgroups:
         for controller, files in values.items():
             directory = self.parents[controller] / self.name / group
             for name, value in files.items():
-                # Swap is counted only where the kernel was told to.
-                if "sw" in name and not (directory / name).exists():
+                # Swap is counted only where the kernel was told to, and sockets where it can be.
+                if ("sw" in name or "tcp" in name) and not (directory / name).exists():
                     continue
                 (directory / name).write_text(value)
         return [directory / "cgroup.procs" for directory in self._directories(group)]

@@ -94,8 +94,9 @@ def memory_file(data: bytes) -> int:
 
 
 def words(values: Iterable[str]) -> int:
-    """A memory file of a request's words."""
-    return memory_file(os.fsencode("\0".join(values)))
+    """A memory file of a request's words, none of which holds a zero byte. Halves of characters, which no text should
+    have, become question marks."""
+    return memory_file("\0".join(values).encode("utf-8", "replace"))
 
 
 class Output:
@@ -160,34 +161,51 @@ class Output:
         return b"".join(self._pieces)
 
 
-async def _until_ready(descriptor: int, *, writing: bool) -> None:
+class PatienceError(Exception):
+    """The other end of a pipe kept this one waiting for too long: it may have been stopped."""
+
+
+class Patience:
+    """Seconds for which pipes of one piece of work are waited for, all together."""
+
+    def __init__(self, seconds: float) -> None:
+        self.left = seconds
+
+
+async def _until_ready(descriptor: int, patience: Patience, *, writing: bool) -> None:
+    """Raises PatienceError."""
     loop = asyncio.get_running_loop()
+    began = loop.time()
     future: asyncio.Future[None] = loop.create_future()
     add, remove = (loop.add_writer, loop.remove_writer) if writing else (loop.add_reader, loop.remove_reader)
     add(descriptor, lambda: None if future.done() else future.set_result(None))
     try:
-        await future
+        async with asyncio.timeout(patience.left):
+            await future
+    except TimeoutError:
+        raise PatienceError from None
     finally:
+        patience.left -= loop.time() - began
         remove(descriptor)
 
 
-async def write_all(descriptor: int, data: bytes) -> None:
-    """Write to a pipe whose writer does not block. Raises BrokenPipeError."""
+async def write_all(descriptor: int, data: bytes, patience: Patience) -> None:
+    """Write to a pipe whose writer does not block. Raises BrokenPipeError, PatienceError."""
     view = memoryview(data)
     while view:
         try:
             view = view[os.write(descriptor, view[:_PIECE]) :]
         except BlockingIOError:
-            await _until_ready(descriptor, writing=True)
+            await _until_ready(descriptor, patience, writing=True)
 
 
-async def read_pieces(descriptor: int) -> AsyncIterator[bytes]:
-    """What comes through a pipe whose reader does not block."""
+async def read_pieces(descriptor: int, patience: Patience) -> AsyncIterator[bytes]:
+    """What comes through a pipe whose reader does not block. Raises PatienceError."""
     while True:
         try:
             piece = os.read(descriptor, _PIECE)
         except BlockingIOError:
-            await _until_ready(descriptor, writing=False)
+            await _until_ready(descriptor, patience, writing=False)
             continue
         if not piece:
             return

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Row, delete, func, insert, select, update
 
 from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.held import Running
+from understudy.sandbox.held import Held, Running
 from understudy.sandbox.interface import Container, Owner, Sandbox, SandboxUnavailableError
 from understudy.sandbox.place import Place
 from understudy.sandbox.readiness import Readiness
 from understudy.sandbox.tables import containers
 from understudy.storage.database import Database
+from understudy.storage.finishing import to_the_end
 from understudy.wire.errors import InvalidRequestError, NotFoundError, OverloadedError
 from understudy.wire.ids import new_id
-
-_T = TypeVar("_T")
 
 _TOMBSTONES: Final = 30 * 86_400.0
 """Seconds for which a removed container is still called expired, and not unknown."""
@@ -106,11 +105,7 @@ class ContainerService:
     async def use(self, owner: Owner, container_id: str) -> AsyncGenerator[tuple[Container, Sandbox]]:
         await self.ready()
         row = await self._usable(owner, container_id)
-        try:
-            async with asyncio.timeout(self._config.queue_timeout):
-                held = await self._running.take(container_id, self._make)
-        except TimeoutError:
-            raise OverloadedError("Containers are in use. Try again later.") from None
+        held = await self._take(container_id)
         try:
             # It may have gone while this run waited.
             row = await self._usable(owner, container_id)
@@ -119,17 +114,30 @@ class ContainerService:
                 await connection.execute(update(containers).where(containers.c.id == container_id).values(used_at=now))
             yield self._shown(container_id, row.created_at, now), held.sandbox
         finally:
-            await _to_the_end(self._running.give_back(held))
+            await to_the_end(self._running.give_back(held))
 
     async def delete(self, owner: Owner, container_id: str) -> None:
         row = await self._row(owner, container_id)
-        async with asyncio.timeout(self._config.queue_timeout):
-            held = await self._running.take(container_id, self._make)
+        await self._look()
+        held = await self._take(container_id)
         try:
             async with self._db.begin() as connection:
                 await connection.execute(delete(containers).where(containers.c.id == row.id))
         finally:
-            await _to_the_end(self._running.give_back(held, remove=True))
+            await to_the_end(self._running.give_back(held, remove=True))
+
+    async def _take(self, container_id: str) -> Held:
+        try:
+            async with asyncio.timeout(self._config.queue_timeout):
+                return await self._running.take(container_id, self._make)
+        except TimeoutError:
+            raise OverloadedError("Containers are in use. Try again later.") from None
+
+    async def _look(self) -> None:
+        try:
+            await self._readiness.look()
+        except SandboxUnavailableError as error:
+            raise InvalidRequestError(f"Code execution is not available on this server: {error}") from None
 
     def _make(self, container_id: str) -> BubblewrapSandbox:
         machine = self._readiness.machine
@@ -199,7 +207,7 @@ class ContainerService:
                     update(containers).where(containers.c.id == container_id).values(removed_at=self._clock())
                 )
         finally:
-            await _to_the_end(self._running.give_back(held, remove=True))
+            await to_the_end(self._running.give_back(held, remove=True))
         return True
 
     # --- sweeping ---
@@ -238,15 +246,3 @@ class ContainerService:
             expired = list((await connection.execute(query)).scalars())
         for container_id in expired:
             await self._remove(container_id)
-
-
-async def _to_the_end(work: Awaitable[_T]) -> _T:
-    """Await `work`, which goes on when the one who waits is cancelled, and ends before that is told."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
-import stat
 import subprocess
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -86,38 +83,3 @@ def make_tree(tree: Path) -> None:
     """The directories of a container without a disk of its own. Raises OSError."""
     for name in PLACES.values():
         (tree / name).mkdir(parents=True, exist_ok=True)
-
-
-def used(tree: Path) -> tuple[int, int]:
-    """Bytes on the disk and number of what lies below a directory; what changes meanwhile is counted as it is met."""
-    size = count = 0
-    waiting = [str(tree)]
-    while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            with suppress(OSError):
-                status = entry.stat(follow_symlinks=False)
-                size += status.st_blocks * 512
-                count += 1
-                if stat.S_ISDIR(status.st_mode):
-                    waiting.append(entry.path)
-    return size, count
-
-
-def remove_tree(directory: Path) -> None:
-    """Remove a directory and all below it, whatever rights code gave what it made. Nothing must run in it any more."""
-
-    def allow_and_repeat(function: Callable[[str], object], path: str, _: object) -> None:
-        with suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            if not Path(path).is_symlink():
-                Path(path).chmod(0o700)
-            if function in (os.scandir, os.open, os.lstat, os.listdir):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                function(path)
-
-    shutil.rmtree(directory, onerror=allow_and_repeat)

@@ -149,7 +149,7 @@ class Running:
 
     async def _end_at_last(self, held: Held) -> None:
         with suppress(Exception):
-            await held.sandbox.sleep()
+            await held.sandbox.close()
         if not held.in_use:
             self._occupy(held)
             await self._end(held)

@@ -1,7 +1,8 @@
 """The program inside each container that runs commands and reaches files for the server.
 
 It is run with `python -I -S` and imports nothing of this package, and as little as it can: its memory is that of an
-idle container. Nothing it says is trusted: whoever runs code beside it may take its place, and gains nothing.
+idle container. It shuts its memory against the code beside it, which could stay on in its place; nothing it says is
+trusted all the same.
 
 A request is one packet on the socket, a letter and a number, with open files: first the request's words, separated by
 zero bytes, then where output and errors go, then what comes in. The reply, when all is done, is the number and an exit
@@ -22,10 +23,12 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 _MOST_PACKET = 256
 _MOST_FILES = 4
+_DEEPEST = 64
 _CLOSE_ON_EXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _PIECE = 256 * 1024
 _FULL_ERRORS = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
 _ROOTS: list[list[str]] = []
+_SCORE: list[int] = []
 
 
 class _RefusedError(Exception):
@@ -56,15 +59,35 @@ def _found(name: str, path: str) -> str:
 
 def _score(value: bytes) -> None:
     """Which of the container's processes are killed first when its memory is used up."""
+    for score in _SCORE:
+        try:
+            os.pwrite(score, value, 0)
+        except OSError:
+            pass
+
+
+def _shut() -> None:
+    """Keep others of this user from reading and writing this process, and from opening what it has open."""
     try:
-        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-    except OSError:
-        return
-    try:
-        os.write(score, value)
+        # Opened before: then it is nobody's.
+        _SCORE.append(os.open("/proc/self/oom_score_adj", os.O_WRONLY))
     except OSError:
         pass
-    os.close(score)
+    try:
+        from _ctypes import CFuncPtr, dlopen
+    except ImportError:
+        # A Python without it: nothing of the machine depends on this.
+        return
+
+    class Function(CFuncPtr):
+        _flags_ = 1  # a function of C
+
+    class Library:
+        # This program itself, and now. What is declared of it is less than it takes.
+        _handle = dlopen(None, 2)  # pyright: ignore[reportArgumentType]
+
+    function = Function(("prctl", Library()))  # pyright: ignore[reportArgumentType, reportCallIssue]
+    function(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def _run(words: list[str], files: list[int]) -> int:
@@ -201,36 +224,57 @@ def _get(words: list[str], files: list[int]) -> int:
 
 
 def _list(words: list[str], files: list[int]) -> int:
-    """path, how many at most. Each file is told as its size, its sum and its path."""
+    """path, how many at most, and bytes that are read at most. Each file is told as its size, its sum and its path."""
     from hashlib import sha256
 
-    below, most = words[0], int(words[1])
+    below, most, room = words[0], int(words[1]), int(words[2])
     parts = _parts(below)
-    top = _directory(parts, make=False, path=below)
-    prefix = "/" + "/".join(parts)
-    with os.fdopen(files[1], "wb") as out:
-        for place, directories, names, at in os.fwalk(".", dir_fd=top):
-            directories.sort()
-            for name in sorted(names):
+
+    def told(name: str, at: int, place: str) -> bytes | None:
+        nonlocal room
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+        except OSError:
+            return None
+        try:
+            if os.fstat(descriptor).st_mode & 0o170000 != 0o100000:
+                return None
+            digest, size = sha256(), 0
+            while piece := os.read(descriptor, _PIECE):
+                digest.update(piece)
+                size += len(piece)
+                if size > room:
+                    # Holes, which take no room, take time.
+                    raise OSError(27, "too large")
+            room -= size
+        finally:
+            os.close(descriptor)
+        return os.fsencode(f"{size} {digest.hexdigest()} {place}/{name}") + b"\0"
+
+    def look(at: int, place: str, depth: int) -> None:
+        nonlocal most
+        with os.scandir(at) as entries:
+            found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+        for name, is_directory in found:
+            if not most:
+                return
+            if not is_directory:
+                line = told(name, at, place)
+                if line:
+                    out.write(line)
+                    most -= 1
+            elif depth < _DEEPEST:
                 try:
-                    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+                    inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
                 except OSError:
                     continue
                 try:
-                    status = os.fstat(descriptor)
-                    if status.st_mode & 0o170000 != 0o100000:
-                        continue
-                    digest, size = sha256(), 0
-                    while piece := os.read(descriptor, _PIECE):
-                        digest.update(piece)
-                        size += len(piece)
+                    look(inside, f"{place}/{name}", depth + 1)
                 finally:
-                    os.close(descriptor)
-                path = f"{prefix}{place[1:]}/{name}"
-                out.write(os.fsencode(f"{size} {digest.hexdigest()} {path}") + b"\0")
-                most -= 1
-                if not most:
-                    return 0
+                    os.close(inside)
+
+    with os.fdopen(files[1], "wb") as out:
+        look(_directory(parts, make=False, path=below), "/" + "/".join(parts), 0)
     return 0
 
 
@@ -287,6 +331,7 @@ def main() -> None:
         limit = int(value)
         resource.setrlimit(getattr(resource, name), (limit, limit))
     _ROOTS.extend([part for part in root.split("/") if part] for root in sys.argv[3].split(","))
+    _shut()
     os.set_inheritable(control.fileno(), False)
     poll = select.poll()
     poll.register(control.fileno(), select.POLLIN)

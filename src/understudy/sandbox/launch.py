@@ -193,7 +193,15 @@ def prepare(
         launch.command = ["sh", "-c", _JOIN, "sh", *map(str, groups), "--", *bwrap]
     else:
         launch.command = [*_pinned(config), *bwrap]
+    launch.command[:0] = _without_cores()
     return launch
+
+
+def _without_cores() -> list[str]:
+    """Keep the machine's collector of crashes from what crashes in a container: it runs outside, and reads it. Nought
+    would not do, of which the kernel takes no notice where cores go to a program; of a single byte it does (its
+    fs/coredump.c)."""
+    return ["prlimit", "--core=1:1"] if shutil.which("prlimit") else []
 
 
 def _mount_place(sources: Sequence[Path]) -> Path:
@@ -246,7 +254,7 @@ def _view(machine: Machine, launch: Launch) -> list[str]:
 
 
 def _limits(machine: Machine, config: SandboxConfig) -> str:
-    limits = {"RLIMIT_CORE": 0, "RLIMIT_NOFILE": 4096, "RLIMIT_FSIZE": config.disk, "RLIMIT_MSGQUEUE": 0}
+    limits = {"RLIMIT_NOFILE": 4096, "RLIMIT_FSIZE": config.disk, "RLIMIT_MSGQUEUE": 0}
     if machine.cgroups is None:
         limits |= {"RLIMIT_DATA": config.memory, "RLIMIT_MEMLOCK": _MIB}
         if _counts_by_namespace():

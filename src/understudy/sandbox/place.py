@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from understudy.sandbox.disks import remove_tree
+from understudy.sandbox.trees import remove_tree
 
 ENVIRONMENT: Final = "environment"
 _LOCK: Final = ".lock"
@@ -56,13 +56,21 @@ class Place:
         """Hold a container; the descriptor lets it go when it is closed. None if another process holds it."""
         directory = self.directory(container_id)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return None
-        return descriptor
+        # Who had it may have removed it with all the rest a moment ago, and another have made it anew.
+        with suppress(FileNotFoundError):
+            if os.fstat(descriptor).st_ino == (directory / _LOCK).stat().st_ino:
+                return descriptor
+        os.close(descriptor)
+        return None
 
     def age(self, container_id: str) -> float:
         """Seconds since somebody first or last held a container."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from understudy.sandbox.machine import Machine
 
 _START: Final = 20.0
 _END: Final = 10.0
+_SAID: Final = 8192
 
 
 async def _ended(descriptor: int) -> None:
@@ -31,6 +33,15 @@ async def _ended(descriptor: int) -> None:
         await future
     finally:
         loop.remove_reader(descriptor)
+
+
+def _bounded_file() -> int:
+    """A file of no directory for what is said before there is a container. What runs in it can reach that file, so it
+    must not grow: it would be memory that nobody counts."""
+    descriptor = os.memfd_create("said", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(descriptor, _SAID)
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW)
+    return descriptor
 
 
 class ContainerProcess:
@@ -62,7 +73,7 @@ class ContainerProcess:
                 raise SandboxUnavailableError(f"the container's control group cannot be made: {error}") from None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         info, told = os.pipe2(os.O_CLOEXEC)
-        said = os.memfd_create("said", os.MFD_CLOEXEC)
+        said = _bounded_file()
         inherited: list[int] = []
         try:
             launch = prepare(
@@ -108,7 +119,7 @@ class ContainerProcess:
         except BaseException as error:
             await started.kill()
             if isinstance(error, TimeoutError | ChannelClosedError | OSError | ValueError | KeyError):
-                words = os.pread(said, 2000, 0).decode("utf-8", "replace").strip()
+                words = os.pread(said, 2000, 0).decode("utf-8", "replace").strip("\0 \n")
                 raise SandboxUnavailableError(
                     f"the container does not start: {words or type(error).__name__}"
                 ) from None

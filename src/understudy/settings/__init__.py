@@ -33,7 +33,7 @@ from understudy.settings.storage import (
     SkillsSettings,
     StorageSettings,
 )
-from understudy.settings.tools import CodeExecutionSettings, MCPSettings
+from understudy.settings.tools import CodeExecutionSettings, MCPSettings, WebFetchSettings, WebSearchSettings
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -72,6 +72,8 @@ __all__ = [
     "StreamSettings",
     "TargetSettings",
     "UsageSettings",
+    "WebFetchSettings",
+    "WebSearchSettings",
     "load_settings",
     "room_classes",
     "variable_name",

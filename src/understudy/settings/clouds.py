@@ -13,9 +13,9 @@ class AwsKeySettings(Room):
     """An AWS access key that requests may be signed with. `[[clouds.aws_keys]]` in the configuration file."""
 
     access_key_id: str = Field(pattern=r"^[A-Za-z0-9_]{16,128}$", description="`AKIA…`, or what you like of that kind.")
-    secret_access_key: SecretStr = Field(description="The secret that belongs to it.")
+    secret_access_key: SecretStr = Field(min_length=1, description="The secret that belongs to it.")
     session_token: SecretStr | None = Field(
-        default=None, description="Requests must carry it too, as those with temporary credentials do."
+        default=None, min_length=1, description="Requests must carry it too, as those with temporary credentials do."
     )
     workspace: str | None = Field(
         default=None, description="Id of the workspace that it stands for. Default: the default workspace."
@@ -26,7 +26,7 @@ class CloudTokenSettings(Room):
     """A key or token that a cloud's clients may send as it is. `[[clouds.tokens]]` in the configuration file."""
 
     cloud: Literal["bedrock", "vertex", "foundry", "aws"] = Field(description="Where it is accepted.")
-    token: SecretStr = Field(description="A Bedrock API key, a Google access token, a key of Foundry, …")
+    token: SecretStr = Field(min_length=1, description="A Bedrock API key, a Google access token, a key of Foundry, …")
     workspace: str | None = Field(
         default=None, description="Id of the workspace that it stands for. Default: the default workspace."
     )
@@ -78,4 +78,7 @@ class CloudsSettings(Room):
         ids = [key.access_key_id for key in self.aws_keys]
         if len(ids) != len(set(ids)):
             raise ValueError("an access_key_id stands in aws_keys twice")
+        sent = [(one.cloud, one.token.get_secret_value()) for one in self.tokens]
+        if len(sent) != len(set(sent)):
+            raise ValueError("a token stands in tokens twice")
         return self

@@ -14,7 +14,9 @@ from understudy.settings.room import Room
 class EngineSettings(Room):
     """One engine beside the built-in simulator. `[engines.<name>]` in the configuration file."""
 
-    kind: Literal["openai", "claude", "llamacpp", "simulator"] = Field(description="What it speaks.")
+    kind: Literal["openai", "claude", "bedrock", "vertex", "llamacpp", "simulator"] = Field(
+        description="What it speaks."
+    )
     base_url: str | None = Field(
         default=None,
         description="Its URL, as an SDK of its kind takes it; of kind `llamacpp` that of a llama-server.",
@@ -28,6 +30,19 @@ class EngineSettings(Room):
     api_key_env: str | None = Field(default=None, description="The environment variable that holds the key.")
     auth: Literal["x-api-key", "bearer"] = Field(
         default="x-api-key", description="The header in which a Claude upstream gets the key."
+    )
+    region: str | None = Field(
+        default=None, description="Of kind `bedrock` or `vertex`: the cloud's region. Bedrock's default is AWS's own."
+    )
+    project: str | None = Field(default=None, description="Of kind `vertex`: the project. Default: Google's own.")
+    profile: str | None = Field(default=None, description="Of kind `bedrock`: the profile in AWS's files.")
+    inference_profile: Literal["us", "eu", "apac", "jp", "au", "ca", "us-gov", "global", "none"] | None = Field(
+        default=None,
+        description="Of kind `bedrock`: the area of the inference profiles by which public models are called. Default: "
+        "the region's.",
+    )
+    betas: list[str] = Field(
+        default_factory=list[str], description="Of kind `bedrock` or `vertex`: further betas that it may be sent."
     )
     connect_timeout: float = Field(default=10.0, gt=0, description="Seconds until a connection stands.")
     first_byte_timeout: float = Field(default=600.0, gt=0, description="Seconds until an answer begins.")

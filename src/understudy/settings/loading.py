@@ -38,7 +38,7 @@ from understudy.settings.storage import (
     SkillsSettings,
     StorageSettings,
 )
-from understudy.settings.tools import CodeExecutionSettings, MCPSettings
+from understudy.settings.tools import CodeExecutionSettings, MCPSettings, WebFetchSettings, WebSearchSettings
 
 
 class Settings(BaseModel):
@@ -60,6 +60,8 @@ class Settings(BaseModel):
     skills: SkillsSettings = SkillsSettings()
     sandbox: SandboxSettings = SandboxSettings()
     code_execution: CodeExecutionSettings = CodeExecutionSettings()
+    web_search: WebSearchSettings = WebSearchSettings()
+    web_fetch: WebFetchSettings = WebFetchSettings()
     mcp: MCPSettings = MCPSettings()
     batches: BatchesSettings = BatchesSettings()
     net: NetSettings = NetSettings()

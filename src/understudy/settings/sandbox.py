@@ -63,7 +63,7 @@ class SandboxSettings(Room):
         default=1024 * _MIB,
         ge=0,
         description="Bytes that containers leave free on the disk of the data directory: below it no new one is made, "
-        "and commands of containers without a disk of their own are ended.",
+        "and containers that run a command are ended.",
     )
     python: Path | None = Field(
         default=None,

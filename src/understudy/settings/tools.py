@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
 
 from understudy.settings.room import Room
 
@@ -18,6 +21,35 @@ class CodeExecutionSettings(Room):
         ge=100,
         description="Characters that a command may print; of more the model is told that they were too many.",
     )
+
+
+class WebSearchSettings(Room):
+    """The web search tool. See web-search-and-fetch.md."""
+
+    provider: Literal["documents", "searxng", "brave", "tavily", "duckduckgo"] | None = Field(
+        default=None,
+        description="Who searches. Default: your own documents where there is a directory of them, else nobody.",
+    )
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s]+$",
+        description="Where the provider is reached. SearXNG needs it; of Brave and Tavily it is known.",
+    )
+    key: SecretStr | None = Field(default=None, description="The key that Brave or Tavily gave you.")
+    documents: Path | None = Field(
+        default=None, description="Directory of your own pages (.md, .txt, .jsonl) that are searched without a network."
+    )
+    documents_url: str = Field(
+        default="https://documents.example/",
+        pattern=r"^https?://[^/\s]+\.[^/\s]+/([^\s]*/)?$",
+        description="What stands before a file's path in the URL of its page; it ends with a slash.",
+    )
+
+
+class WebFetchSettings(Room):
+    """The web fetch tool, which is on with net.url_sources. See web-search-and-fetch.md."""
+
+    robots: bool = Field(default=True, description="Fetch nothing that a site's robots.txt does not allow.")
 
 
 class MCPSettings(Room):

@@ -9,11 +9,11 @@ from pydantic import TypeAdapter
 
 from understudy.http.envelope import ApiRoute
 from understudy.http.exchange import Exchange
+from understudy.http.principal import Owner
 from understudy.http.query import read_query
 from understudy.skills.reading import SkillListParams, VersionListParams
 from understudy.skills.service import SkillService
 from understudy.skills.shapes import is_old, page_object, skill_object, version_object
-from understudy.skills.skill import Owner
 
 _SKILLS: Final = TypeAdapter(SkillListParams)
 _VERSIONS: Final = TypeAdapter(VersionListParams)

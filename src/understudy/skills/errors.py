@@ -8,18 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from understudy.wire.errors import ApiError, InvalidRequestError, NotFoundError, RequestTooLargeError
+from understudy.wire.errors import InvalidRequestError, NotFoundError, RequestTooLargeError
 
 _MEGABYTE: Final = 1024 * 1024
-
-
-class SkillStorageUnavailableError(ApiError):
-    """Where the bytes are kept does not answer, or is full. 503 is what SDKs know for it [guess]."""
-
-    status = 503
-    type = "api_error"
-    default_message = "The server's file storage is not available. Please try again."
-    retry = True
 
 
 def skill_not_found() -> NotFoundError:

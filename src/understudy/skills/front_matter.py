@@ -117,8 +117,8 @@ def _parsed(text: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         problem = getattr(error, "problem", None)
         raise _malformed(str(problem or "it cannot be parsed")[:200]) from None
-    except (ValueError, RecursionError):
-        # Dates that there are not, numbers of thousands of digits.
+    except (ValueError, ArithmeticError, RecursionError):
+        # Dates that there are not, numbers of thousands of digits or sixtieths.
         raise _malformed("it cannot be parsed") from None
     if not isinstance(found, dict) or not all(isinstance(key, str) for key in cast("dict[Any, Any]", found)):
         raise _malformed("it must be a mapping")

@@ -10,6 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.http.cursors import Cursors
+from understudy.http.principal import Owner
 from understudy.skills.bundle import Bundle
 from understudy.skills.config import SkillsConfig
 from understudy.skills.errors import (
@@ -24,12 +25,13 @@ from understudy.skills.errors import (
 from understudy.skills.mounting import MountedSkill, Mounting
 from understudy.skills.prebuilt import IDS, Prebuilt
 from understudy.skills.reading import Addressed, Reading, SkillListParams, VersionListParams, addressed_by
-from understudy.skills.skill import OfWorkspace, Owner, Skill, SkillVersion, blob_name, index_text
-from understudy.skills.store import Archives, Stored, to_the_end
+from understudy.skills.skill import OfWorkspace, Skill, SkillVersion, blob_name, index_text
+from understudy.skills.store import Archives, Stored
 from understudy.skills.tables import skill_versions, skills
 from understudy.skills.uploads import Uploads
 from understudy.storage.blobs import BlobNotFoundError, Blobs
 from understudy.storage.database import Database
+from understudy.storage.finishing import to_the_end
 from understudy.storage.secrets import RootSecret
 from understudy.wire.errors import ApiError
 from understudy.wire.ids import new_id

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Sequence
-from typing import IO, Final, NamedTuple, TypeVar
+from collections.abc import AsyncGenerator, Sequence
+from typing import IO, Final, NamedTuple
 
 import structlog
 
+from understudy.http.storing import StorageUnavailableError, storage_unavailable
 from understudy.skills.archives import PIECE
-from understudy.skills.errors import SkillStorageUnavailableError
-from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError, BlobsFullError
+from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError
 from understudy.wire.errors import ApiError
-
-_T = TypeVar("_T")
 
 _log: Final = structlog.stdlib.get_logger("understudy.skills")
 
@@ -39,7 +36,7 @@ class Archives:
                 while piece := archive.read(PIECE):
                     await writer.write(piece)
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error) from error
         return Stored(writer.size, writer.sha256)
 
     async def stream(self, name: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes]:
@@ -49,7 +46,7 @@ class Archives:
         except BlobNotFoundError:
             raise
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error) from error
 
     async def unlink(self, names: Sequence[str]) -> None:
         try:
@@ -61,23 +58,4 @@ class Archives:
     def missing(self, version_id: str) -> ApiError:
         """Somebody took a blob away."""
         _log.error("the files of a skill are missing", version_id=version_id)
-        return SkillStorageUnavailableError(retry=False)
-
-
-def _unavailable(error: BlobsError) -> ApiError:
-    _log.error("the file storage failed", reason=str(error)[:500])
-    if isinstance(error, BlobsFullError):
-        return SkillStorageUnavailableError("The server's file storage is full.", retry=False)
-    return SkillStorageUnavailableError()
-
-
-async def to_the_end(work: Awaitable[_T]) -> _T:
-    """Await `work`, which goes on when the one who waits is cancelled, and ends before that is told."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise
+        return StorageUnavailableError(retry=False)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from typing import IO, TYPE_CHECKING, Any, Final, NotRequired, cast
-from urllib.parse import unquote
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from typing import IO, TYPE_CHECKING, Final, NotRequired
 
 from typing_extensions import TypedDict
 
-from understudy.http.body import stream_body
 from understudy.http.exchange import Exchange
+from understudy.http.forms import FormError, filename_of, form_events, form_parser
 from understudy.skills.bundle import IN_MEMORY, Bundle, Uploaded, make_bundle
 from understudy.skills.config import SkillsConfig
 from understudy.skills.errors import no_files, too_large, too_many_files
@@ -21,6 +20,8 @@ from understudy.wire.errors import InvalidRequestError, RequestTooLargeError
 
 if TYPE_CHECKING:
     from multipart import MultipartSegment, PushMultipartParser
+
+    from understudy.http.forms import Event
 
 FILES: Final = "files[]"
 """What forms call each file of `files`."""
@@ -41,18 +42,11 @@ class SkillCreateParams(VersionCreateParams):
 # Bytes of a body beside its files: for each of them a boundary, headers and a long name.
 _BESIDE_EACH: Final = 1_536
 _BESIDE: Final = 64 * 1024
-# Bytes in which the first part begins, in an honest form at nought.
-_MOST_BEFORE: Final = 64 * 1024
-_MOST_OF_BOUNDARY: Final = 200
 _MOST_OF_NAME: Final = 255
 # Parts beside the files.
 _FIELDS: Final = 20
 
-_EXTENDED: Final = re.compile(r";\s*filename\*\s*=\s*\"?utf-8''([^;\"\s]*)", re.IGNORECASE)
 _LINES: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-# [guess] the words.
-_BROKEN: Final = "The multipart form is broken: {}"
 
 
 class Uploads:
@@ -67,7 +61,7 @@ class Uploads:
         self, exchange: Exchange, *, old: bool, title: str | None
     ) -> AsyncGenerator[tuple[Bundle, str | None]]:
         """What a form uploads, checked and packed, and the field `title` of it. Raises the API's errors."""
-        parser = _parser(exchange, self._config.max_files)
+        parser = form_parser(exchange, self._config.max_files + _FIELDS)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
             form = _Form(spool, self._config, title)
             try:
@@ -98,53 +92,15 @@ class Uploads:
 
     async def _read(self, exchange: Exchange, parser: PushMultipartParser, form: _Form) -> None:
         most = self._config.max_bytes + _BESIDE + self._config.max_files * _BESIDE_EACH
-        received = 0
-        async for piece in stream_body(exchange, most):
-            received += len(piece)
-            try:
-                for event in parser.parse(piece):
-                    form.take(event)
-            except ValueError as error:
-                raise self._refusal(error, form) from None
-            if not form.parts and received > _MOST_BEFORE:
-                raise InvalidRequestError(_BROKEN.format("its boundary was not found"))
         try:
-            parser.close()
-        except ValueError as error:
-            raise self._refusal(error, form) from None
-
-    def _refusal(self, error: ValueError, form: _Form) -> Exception:
-        from multipart import MultipartError
-
-        if not isinstance(error, MultipartError):
-            return error
-        if form.parts >= self._config.max_files:
-            return too_many_files(self._config.max_files)
-        return InvalidRequestError(_BROKEN.format(str(error.args[0]) if error.args else "it cannot be read"))
-
-
-def _parser(exchange: Exchange, max_files: int) -> PushMultipartParser:
-    import multipart
-
-    # Its annotations are partial.
-    parse: Callable[[str], tuple[str, dict[str, str]]] = cast("Any", multipart).parse_options_header
-    kind, options = parse(exchange.header(b"content-type") or "")
-    if kind != "multipart/form-data":
-        raise InvalidRequestError("content-type: must be multipart/form-data")
-    boundary = options.get("boundary", "")
-    if not boundary or len(boundary) > _MOST_OF_BOUNDARY:
-        raise InvalidRequestError("content-type: boundary is missing or too long")
-    try:
-        return multipart.PushMultipartParser(boundary.encode("latin-1"), max_segment_count=max_files + _FIELDS)
-    except (multipart.MultipartError, UnicodeEncodeError):
-        raise InvalidRequestError("content-type: boundary is none") from None
-
-
-def _filename(part: MultipartSegment) -> str:
-    """What the part calls its file: its path. .NET says names beyond ASCII in `filename*` (RFC 8187)."""
-    disposition = next((value for name, value in part.headerlist if name == "Content-Disposition"), "")
-    found = _EXTENDED.search(disposition)
-    return (part.filename or "") if found is None else unquote(found[1], errors="replace")
+            async with aclosing(form_events(exchange, parser, most)) as pieces:
+                async for events in pieces:
+                    for event in events:
+                        form.take(event)
+        except FormError as error:
+            if error.parts >= self._config.max_files:
+                raise too_many_files(self._config.max_files) from None
+            raise
 
 
 class _Form:
@@ -159,15 +115,13 @@ class _Form:
         self._label: bytearray | None = None
         self._start = self._written = 0
         self.uploaded: list[Uploaded] = []
-        self.parts = 0
 
-    def take(self, event: MultipartSegment | bytes | bytearray | None) -> None:
+    def take(self, event: Event) -> None:
         if event is None:
             self._end()
         elif isinstance(event, (bytes, bytearray)):
             self._content(event)
         else:
-            self.parts += 1
             self._part, self._start = event, self._written
             if event.name == self._title:
                 self._label = bytearray()
@@ -188,7 +142,7 @@ class _Form:
         if part is not None and part.name == FILES:
             if len(self.uploaded) == self._config.max_files:
                 raise too_many_files(self._config.max_files)
-            self.uploaded.append(Uploaded(_filename(part), self._start, self._written - self._start))
+            self.uploaded.append(Uploaded(filename_of(part) or "", self._start, self._written - self._start))
 
     def label(self) -> str | None:
         """What the field says; None where it is missing or empty."""

@@ -7,7 +7,7 @@ run here between two calls of the engine, and both the call and its result are b
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from understudy.wire.server_tools import ServerFunction
@@ -28,12 +28,13 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """`id` is that of its block. `input` is what the model wrote, whatever that is. `server_name`: of the MCP server
-    whose tool it is."""
+    whose tool it is. `messages` are the conversation up to the call, as the model knows it."""
 
     id: str
     name: str
     input: dict[str, Any]
     server_name: str | None = None
+    messages: Sequence[dict[str, Any]] = field(default=(), repr=False, compare=False)
 
     @property
     def asked_of(self) -> str:
@@ -43,20 +44,28 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """The block that answers a call: its type and content, and `is_error` where it has such a field. The numbers are
-    what is billed beside tokens."""
+    """The block that answers a call: its type and content, and `is_error` and `caller` where it has such fields. The
+    numbers are what is billed beside tokens.
+
+    `read` is what the model reads in the place of a content that is not for it; None where it reads the content.
+    """
 
     type: str
     content: Any
     web_search_requests: int = 0
     web_fetch_requests: int = 0
     is_error: bool | None = None
+    caller: dict[str, Any] | None = None
+    read: Any = None
 
     def block(self, call_id: str) -> dict[str, Any]:
         block: dict[str, Any] = {"type": self.type, "tool_use_id": call_id}
         if self.is_error is not None:
             block["is_error"] = self.is_error
-        return {**block, "content": self.content}
+        block["content"] = self.content
+        if self.caller is not None:
+            block["caller"] = self.caller
+        return block
 
 
 class ToolSession(Protocol):

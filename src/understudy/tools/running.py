@@ -19,7 +19,7 @@ _log = structlog.stdlib.get_logger("understudy.tools")
 class ToolRun:
     """The tools of one turn. Entered before the engine is first asked; leaving it ends all that they hold."""
 
-    __slots__ = ("_sessions", "_stack", "functions", "web_fetch_requests", "web_search_requests")
+    __slots__ = ("_sessions", "_stack", "functions", "read", "web_fetch_requests", "web_search_requests")
 
     def __init__(self, sessions: Sequence[ToolSession]) -> None:
         self._sessions = sessions
@@ -29,6 +29,8 @@ class ToolRun:
         )
         self.web_search_requests = 0
         self.web_fetch_requests = 0
+        # By the ids of calls: what the model reads of a result, where that is not its content.
+        self.read: dict[str, Any] = {}
 
     @property
     def container(self) -> dict[str, Any] | None:
@@ -62,6 +64,8 @@ class ToolRun:
         result = await self._run(call)
         self.web_search_requests += result.web_search_requests
         self.web_fetch_requests += result.web_fetch_requests
+        if result.read is not None:
+            self.read[call.id] = result.read
         return result.block(call.id)
 
     async def _run(self, call: ToolCall) -> ToolResult:

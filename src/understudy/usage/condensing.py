@@ -77,6 +77,8 @@ class Condensing:
         async with self._db.begin() as connection:
             numbers = await self._dimensions.numbers(connection, plain.values())
         async with self._db.begin() as connection:
+            if not await _stand(connection, set(numbers.values()), keep=self._db.dialect != "sqlite"):
+                return 0
             if self._db.dialect != "sqlite":
                 await connection.execute(text("LOCK TABLE usage_days IN SHARE ROW EXCLUSIVE MODE"))
             head = await joined(connection, self._db.dialect, {number: numbers[key] for number, key in plain.items()})
@@ -115,6 +117,15 @@ class Condensing:
             await connection.execute(text("LOCK TABLE usage_dimensions IN EXCLUSIVE MODE"))
         used = exists().where(usage_days.c.dimension_id == _of.id)
         return (await connection.execute(delete(usage_dimensions).where(_of.id.in_(numbers), ~used))).rowcount
+
+
+async def _stand(connection: AsyncConnection, numbers: set[int], *, keep: bool) -> bool:
+    """Whether all of these are there, until the transaction ends: one that was long unused may have been removed by
+    another server meanwhile. What is added up under it would be in no report."""
+    query = select(_of.id).where(_of.id.in_(numbers))
+    if keep:
+        query = query.with_for_update(key_share=True, read=True)
+    return len((await connection.execute(query)).all()) == len(numbers)
 
 
 def _plain(key: Key) -> Key:

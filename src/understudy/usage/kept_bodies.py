@@ -24,6 +24,7 @@ from understudy.wire.errors import ApiError
 PREFIX: Final = "requests"
 
 _AT_ONCE: Final = 500
+_FRAMED: Final = "application/vnd.amazon.eventstream"
 _LEVEL: Final = 1
 _DAY_TEXT: Final = re.compile(rf"{PREFIX}/(\d{{4}}-\d{{2}}-\d{{2}})/")
 _ORGANIZATION: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -50,7 +51,8 @@ class Body:
     most: int
     content_type: str = ""
     content_encoding: str = ""
-    pieces: list[bytes] = field(default_factory=list[bytes])
+    # Not a list of what came: a body of two bytes at a time would take twenty times its size.
+    content: bytearray = field(default_factory=bytearray)
     kept: int = 0
     size: int = 0
 
@@ -59,7 +61,7 @@ class Body:
         if piece and self.kept < self.most:
             piece = piece[: self.most - self.kept]
             self.kept += len(piece)
-            self.pieces.append(piece)
+            self.content += piece
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ async def packed(record: RequestRecord, capture: Capture, in_thread: Callable[..
     """What is stored. `in_thread` runs a function elsewhere: redacting a megabyte takes milliseconds."""
     parts: dict[str, Any] = {}
     for name, body in (("request", capture.request), ("response", capture.response)):
-        content: bytes | None = b"".join(body.pieces)
+        content: bytes | None = bytes(body.content)
         if body.content_encoding and body.size:
             try:
                 # Cut short it cannot be decoded.
@@ -98,6 +100,7 @@ def _pack(request_id: str, parts: dict[str, tuple[Body, bytes | None]]) -> bytes
             "is_truncated": content is None or body.size > body.kept,
         }
         if content is not None:
+            content = _readable(content, body.content_type)
             # Cut in the middle of a character it is text all the same.
             text = content.decode("utf-8", "ignore" if part["is_truncated"] else "replace")
             if "\ufffd" in text and "\ufffd".encode() not in content:
@@ -106,6 +109,24 @@ def _pack(request_id: str, parts: dict[str, tuple[Body, bytes | None]]) -> bytes
                 part["text"] = redacted(text)
         shown[name] = part
     return zlib.compress(orjson.dumps(shown), _LEVEL)
+
+
+def _readable(content: bytes, content_type: str) -> bytes:
+    """Events that Bedrock's stream wraps in base64 and binary frames, as those of any other stream: a credential in
+    them would not be seen otherwise. Of a stream that was cut the whole frames."""
+    if not content_type.startswith(_FRAMED):
+        return content
+    from understudy.wire.event_stream import Decoder, EventStreamError, chunk_data
+
+    found: list[bytes] = []
+    try:
+        for message in Decoder().feed(content):
+            wrapped = message.headers.get(":event-type") == "chunk"
+            found.append(b"data: " + (chunk_data(message) if wrapped else message.payload) + b"\n\n")
+    except EventStreamError:
+        # None of ours.
+        return content
+    return b"".join(found)
 
 
 def day_of(at: float) -> str:
@@ -169,7 +190,7 @@ def _shown(part: dict[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in part.items() if name != "text"}
     content_type = part["content_type"] or ""
     try:
-        if content_type.startswith("text/event-stream"):
+        if content_type.startswith(("text/event-stream", _FRAMED)):
             return {**rest, "events": _events(text)}
         if "json" in content_type:
             return {**rest, "body": orjson.loads(text)}

@@ -42,12 +42,20 @@ class Retention:
 
 
 class Pruning:
-    """`clock`: seconds since the epoch. Several servers on one database may prune at once."""
+    """`clock`: seconds since the epoch, `steady`: seconds, not of the day. Several servers on one database may prune at
+    once."""
 
-    def __init__(self, db: Database, retention: Retention, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        db: Database,
+        retention: Retention,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._db = db
         self._retention = retention
         self._clock = clock
+        self._steady = steady
         self._condensing = Condensing(db)
         self._condensed_at: float | None = None
         self._task: asyncio.Task[None] | None = None
@@ -71,10 +79,12 @@ class Pruning:
         removed += await self._prune_buckets(usage_minutes, now - KEPT_MINUTES)
         if kept.hours_days is not None:
             removed += await self._prune_buckets(usage_hours, now - kept.hours_days * DAY)
-        if kept.days_days is not None and (self._condensed_at is None or now >= self._condensed_at + DAY):
+        # By no clock that can be set: writers must have forgotten what is removed (dimensions.py).
+        steady = self._steady()
+        if kept.days_days is not None and (self._condensed_at is None or steady >= self._condensed_at + DAY):
             removed += await self._condensing.condense(now - kept.days_days * DAY)
             removed += await self._condensing.remove_unused()
-            self._condensed_at = now
+            self._condensed_at = steady
         return removed
 
     async def _run(self) -> None:

@@ -62,6 +62,11 @@ NOT_PROMPTED: Final[tuple[NotPrompted, ...]] = (
         "context_management.edits.*.clear_tool_uses_20250919.clear_tool_inputs.*",
         "Names a tool whose inputs are cleared along with its results.",
     ),
+    NotPrompted(
+        "context_management.edits.*.compact_20260112.instructions",
+        "Stands in the prompt of the summary, once one is due.",
+    ),
+    NotPrompted("compaction.instructions", "Stands in the prompt of the summary, as its last message."),
     # [guess] Nothing is published about this field; by its content it is not meant for the model that answers.
     NotPrompted("safeguards.*.*", "Speaks to a classifier beside the model. There is none here."),
     NotPrompted("**.advisor_20260301.model", "Names the model that gives the advice."),

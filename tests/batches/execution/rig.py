@@ -15,8 +15,9 @@ from sqlalchemy import func, select, update
 from asgi import SIGNING_KEYS
 from installations import installation
 from understudy.batches.batch import results_name
+from understudy.batches.config import RunnerConfig
 from understudy.batches.leases import DatabaseLeases
-from understudy.batches.runner import Runner, RunnerConfig
+from understudy.batches.runner import Runner
 from understudy.batches.tables import batch_chunks, batch_results, message_batches
 from understudy.engines.engine import EngineEvent, EngineTurn, Stop, TextDelta
 from understudy.engines.routing import Routing
@@ -111,7 +112,10 @@ class Rig:
         return runner
 
     async def make(self, params: list[dict[str, Any]], **more: Any) -> str:
-        return await make_batch(self.db, self.blobs, params, now=self.clock(), **more)
+        batch_id = await make_batch(self.db, self.blobs, params, now=self.clock(), **more)
+        for runner in self.runners:
+            runner.wake()
+        return batch_id
 
     async def row(self, batch_id: str) -> dict[str, Any]:
         async with self.db.connect() as connection:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from understudy.batches.leases import share
+from understudy.batches.leases import Waiting, pick
 from understudy.engines.engine import Background
 from understudy.engines.routing import Slots
 from understudy.engines.routing.slots import take_any, take_idle
@@ -21,19 +21,33 @@ from .rig import rig
 
 @settings(max_examples=200)
 @given(
-    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=6),
-    st.integers(0, 40),
+    st.lists(st.tuples(st.integers(0, 300), st.lists(st.integers(1, 100), max_size=9)), max_size=6),
+    st.integers(1, 1_000),
 )
-def test_shares_are_fair_and_use_all_there_is(queues: list[tuple[int, int]], most: int) -> None:
-    leased = [(f"w{place}", has, waits) for place, (has, waits) in enumerate(queues)]
-    given_out = share(leased, most)
-    assert sum(given_out.values()) == min(most, sum(waits for _, waits in queues))
-    after = {name: (has + given_out.get(name, 0), waits - given_out.get(name, 0)) for name, has, waits in leased}
-    assert all(left >= 0 for _, left in after.values())
-    for name in given_out:
-        # Nobody got one while another, who had fewer, waited.
-        others = [has for has, left in after.values() if left]
-        assert all(after[name][0] - 1 <= has for has in others)
+def test_who_has_the_fewest_requests_is_given_first(queues: list[tuple[int, list[int]]], requests: int) -> None:
+    waiting = [
+        (has, [Waiting(f"b{place}", number, count, count) for number, count in enumerate(counts)])
+        for place, (has, counts) in enumerate(queues)
+    ]
+    picked = pick(waiting, requests, 1_000_000)
+    # As many as were asked for, or all, and not one chunk more than it takes.
+    there = sum(sum(counts) for _, counts in queues)
+    assert sum(one.requests for one in picked) >= min(requests, there)
+    assert sum(one.requests for one in picked[:-1]) < requests
+    taken: Counter[str] = Counter()
+    for one in picked:
+        others = [(f"b{place}", has, counts) for place, (has, counts) in enumerate(queues)]
+        has = {name: has + sum(counts[: taken[name]]) for name, has, counts in others}
+        left = [name for name, _, counts in others if len(counts) > taken[name]]
+        assert has[one.batch_id] == min(has[name] for name in left)
+        assert one.number == taken[one.batch_id]
+        taken[one.batch_id] += 1
+
+
+def test_many_bytes_are_not_claimed_at_once() -> None:
+    large = [Waiting("b", number, 1, 5_000_000) for number in range(9)]
+    assert len(pick([(0, large)], 100, 12_000_000)) == 2
+    assert len(pick([(0, large)], 100, 1_000_000)) == 1
 
 
 @pytest.mark.each_database
@@ -41,16 +55,16 @@ async def test_many_who_claim_at_once_get_each_chunk_once(tmp_path: Path) -> Non
     async with rig(tmp_path) as made:
         batch_id = await made.make([asking()] * 300, chunk=10)
         now = made.clock()
-        taken = await asyncio.gather(*(made.leases.claim(f"owner{number}", now, now + 30, 4) for number in range(10)))
+        taken = await asyncio.gather(*(made.leases.claim(f"owner{number}", now, now + 30, 40) for number in range(10)))
         counts = Counter(claim.number for claims in taken for claim in claims)
         assert max(counts.values()) == 1
-        while more := await made.leases.claim("last", now, now + 30, 4):
+        while more := await made.leases.claim("last", now, now + 30, 40):
             counts.update(claim.number for claim in more)
         assert counts == Counter(range(30))
         assert {claim.batch_id for claims in taken for claim in claims} == {batch_id}
         # Nobody else has them before the leases run out, and then at another attempt.
-        assert await made.leases.claim("late", now + 30, now + 60, 4) == []
-        again = await made.leases.claim("late", now + 30.5, now + 60, 4)
+        assert await made.leases.claim("late", now + 30, now + 60, 40) == []
+        again = await made.leases.claim("late", now + 30.5, now + 60, 40)
         assert {claim.attempt for claim in again} == {2}
         still = await made.leases.renew("owner0", taken[0], now + 60)
         assert still == {claim.key for claim in taken[0]} - {(claim.batch_id, claim.number, 1) for claim in again}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from installations import query
-from understudy.batches.runner import RunnerConfig
+from understudy.batches.config import RunnerConfig
 from understudy.engines.routing import Backend, Mapped, MappedTarget, Routing, Slots
 from understudy.http.limiting import Admission, LimitedPart, Unlimited
 from understudy.http.principal import Principal
@@ -382,7 +382,7 @@ async def test_who_has_lost_a_chunk_writes_nothing_of_it(tmp_path: Path) -> None
 
 
 async def test_few_large_requests_are_held_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy.batches.runner._MOST_BYTES", 100_000)
+    monkeypatch.setattr("understudy.batches.claiming.MOST_BYTES", 100_000)
     gate = asyncio.Event()
 
     async def answer(text: str) -> str:

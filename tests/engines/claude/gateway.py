@@ -14,7 +14,7 @@ import uvicorn
 
 from asgi import SIGNING_KEYS, InProcess, OneKey
 from understudy.documents.reader import PdfReader
-from understudy.engines.claude import ClaudeSettings, ClaudeUpstream
+from understudy.engines.claude import ClaudeSettings, ClaudeUpstream, Upstream
 from understudy.engines.engine import Engine
 from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, PassOn, Route, Routing
 from understudy.engines.simulator.engine import SimulatorEngine
@@ -35,7 +35,8 @@ UPSTREAM_KEY = "sk-upstream-secret-of-the-operator"
 
 
 class Gateway(InProcess):
-    """`targets` of all `names`: each a (backend, model, weight). Backends are given by URL; `simulator` is our own."""
+    """`targets` of all `names`: each a (backend, model, weight). Backends are given by URL, or
+    as `clouds`; `simulator` is our own."""
 
     def __init__(
         self,
@@ -46,12 +47,14 @@ class Gateway(InProcess):
         ping_interval: float = 10.0,
         api_key: str = UPSTREAM_KEY,
         engine: Engine | None = None,
+        clouds: Sequence[Upstream] = (),
         **settings: Any,
     ) -> None:
         super().__init__()
-        self.upstreams = {
+        self.upstreams: dict[str, Upstream] = {
             name: ClaudeUpstream(name, ClaudeSettings(url, api_key, **settings)) for name, url in urls.items()
         }
+        self.upstreams |= {cloud.name: cloud for cloud in clouds}
         backends = {name: Backend(claude=upstream, failures=100) for name, upstream in self.upstreams.items()}
         backends["simulator"] = Backend(engine=engine or SimulatorEngine(SimulatorSettings()))
         mapped = [Mapped(name, tuple(MappedTarget(*one) for one in targets), Facts()) for name in names]

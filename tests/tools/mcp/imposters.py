@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,12 @@ class Asked:
     path: str
     headers: dict[str, str]
     message: Json
+    reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    async def gone(self) -> None:
+        """Returns when the other end has left."""
+        await self.reader.read()
 
     def say(self, body: bytes, *lines: str, status: str = "200 OK", kind: str = "application/json") -> None:
         head = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *lines, "", ""]
@@ -50,7 +56,9 @@ class Imposter:
 
 
 @asynccontextmanager
-async def imposter(reply: Reply, host: str = "127.0.0.1", port: int = 0) -> AsyncGenerator[Imposter]:
+async def imposter(
+    reply: Reply, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> AsyncGenerator[Imposter]:
     here = Imposter()
     tasks: set[asyncio.Task[Any]] = set()
 
@@ -72,8 +80,8 @@ async def imposter(reply: Reply, host: str = "127.0.0.1", port: int = 0) -> Asyn
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, host, port)
-    here.url = f"http://{host}:{server.sockets[0].getsockname()[1]}/mcp"
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
+    here.url = f"{'http' if tls is None else 'https'}://{host}:{server.sockets[0].getsockname()[1]}/mcp"
     try:
         yield here
     finally:
@@ -88,7 +96,7 @@ async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> A
     method, path, _ = lines[0].split(" ")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Asked(method, path, headers, json.loads(body) if body else {}, writer)
+    return Asked(method, path, headers, json.loads(body) if body else {}, reader, writer)
 
 
 INITIALIZED: Json = {

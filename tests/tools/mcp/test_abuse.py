@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import ssl
 import time
 from typing import Any
 
 import pytest
+import trustme
 
-from tests.net.sites import Resolver
+from asgi import InProcess
 from understudy.engines.scenarios.model import Answer
 from understudy.net.guard import Guard
+from understudy.tools.mcp.connection import Bounds, Connection, ConnectionFailedError
+from understudy.tools.protocol import Asked as Wanted
 
 from .imposters import TOOL, Asked, acting, imposter
 from .talking import NEW, OLD, Talk, call, connector, results, said, server, toolset
 
 UNREACHED = "Connection error while communicating with MCP server. The server may be unavailable or unresponsive."
 UNAUTHORIZED = "Authentication error while communicating with MCP server. Please check your authorization token."
+STATUS = "Connection error while communicating with MCP server: Server error: MCP server error"
 LOOK = "mcp__weather__look"
 OUTSIDE = "127.0.0.9"
 
@@ -37,7 +42,7 @@ async def called(url: str, **options: Any) -> dict[str, Any]:
 
 
 async def hang(asked: Asked) -> None:
-    await asyncio.sleep(30)
+    await asked.gone()
 
 
 # --- where it leads ---
@@ -84,16 +89,46 @@ async def test_without_tls_only_trusted_servers_are_spoken_to() -> None:
 
 
 async def test_abuse_45_a_name_that_changes_its_address_is_connected_where_it_was_judged() -> None:
-    resolver = Resolver(rebinding_test=[[OUTSIDE]] * 2 + [["127.0.0.1"]] * 20)
-    guard = Guard([OUTSIDE], resolver)
+    where = [OUTSIDE]
+
+    async def lookup(host: str, port: int) -> list[str]:
+        assert host == "rebinding.test"
+        return where
+
+    guard = Guard([OUTSIDE], lookup)
     async with imposter(acting(), OUTSIDE) as outside:
         port = int(outside.url.rpartition(":")[2].partition("/")[0])
         async with imposter(acting(), port=port) as inside:
-            result = await called(f"http://rebinding.test:{port}/mcp", guard=guard)
-            assert result["is_error"] is True
-            assert said(result) == UNREACHED
+            url = f"http://rebinding.test:{port}/mcp"
+            bounds = Bounds(listing=2, call=2, size=100_000)
+            first, second = (Connection(guard, guard.judge(url), "token", bounds) for _ in range(2))
+            assert [tool.name for tool in await first.tools()] == ["look"]
+            where[0] = "127.0.0.1"
+            with pytest.raises(ConnectionFailedError, match="not on the public internet"):
+                await second.tools()
+            for connection in (first, second):
+                await connection.close()
             assert inside.asked == []
-            assert "tools/list" in outside.methods()
+            assert inside.open == 0
+
+
+@pytest.mark.parametrize(("name", "known"), [("localhost", True), ("other.example", False)])
+async def test_a_server_must_be_the_one_of_its_certificate(
+    monkeypatch: pytest.MonkeyPatch, name: str, *, known: bool
+) -> None:
+    authority = trustme.CA()
+    theirs, ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert(name).configure_cert(theirs)
+    authority.configure_trust(ours)
+    monkeypatch.setattr("understudy.tools.mcp.connection._tls", lambda: ours)
+    async with imposter(acting(), tls=theirs) as first:
+        url = first.url.replace("127.0.0.1", "localhost")
+        guard = Guard(["127.0.0.1", "::1"])
+        if known:
+            assert said(await called(url, guard=guard)) == "seen"
+        else:
+            assert await refused(url, guard=guard) == UNREACHED
+            assert first.asked == []
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"])
@@ -123,9 +158,7 @@ async def test_abuse_48_a_server_cannot_name_another_one_for_messages() -> None:
             await asyncio.sleep(30)
 
         async with imposter(sse) as first:
-            assert await refused(first.url, listing_timeout=2) == (
-                "Connection error while communicating with MCP server: Server error: MCP server error (HTTP 405)"
-            ) or other.asked == []
+            assert (await refused(first.url, listing_timeout=1)).startswith("Connection error")
             assert other.asked == []
 
 
@@ -143,8 +176,14 @@ async def test_nobody_there_is_an_error() -> None:
     [
         ("401 Unauthorized", UNAUTHORIZED),
         ("403 Forbidden", UNAUTHORIZED),
-        ("502 Bad Gateway", "Connection error while communicating with MCP server: Server error: MCP server error (HTTP 502)"),
-        ("404 Not Found", "Connection error while communicating with MCP server: Server error: MCP server error (HTTP 404)"),
+        (
+            "502 Bad Gateway",
+            f"{STATUS} (HTTP 502)",
+        ),
+        (
+            "404 Not Found",
+            f"{STATUS} (HTTP 404)",
+        ),
     ],
 )
 async def test_what_a_server_says_by_http_is_told(status: str, message: str) -> None:
@@ -189,7 +228,7 @@ async def test_a_client_that_leaves_takes_the_call_with_it() -> None:
         while "tools/call" not in first.methods():
             await asyncio.sleep(0.02)
         asking.cancel()
-        await asyncio.wait({asking})
+        await asyncio.gather(asking, return_exceptions=True)
         await left(first)
 
 
@@ -237,7 +276,9 @@ async def endless(asked: Asked) -> None:
 
 async def events(asked: Asked) -> None:
     asked.begin()
-    message = json.dumps({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}})
+    message = json.dumps(
+        {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "x"}}
+    )
     while True:
         asked.writer.write(f"event: message\ndata: {message}\n\n".encode() * 100)
         await asked.writer.drain()
@@ -280,14 +321,13 @@ async def test_abuse_48_a_listing_without_end_has_one() -> None:
 
 async def test_abuse_48_what_no_model_can_be_offered_is_left_out() -> None:
     deep: dict[str, Any] = {"type": "object"}
-    for _ in range(100):
+    for _ in range(25):
         deep = {"type": "object", "properties": {"x": deep}}
     bad = [
         {**TOOL, "name": "x" * 129},
         {**TOOL, "name": ""},
         {**TOOL, "name": "line\nbreak"},
         {**TOOL, "inputSchema": deep},
-        {**TOOL, "name": "list", "inputSchema": {"type": "array"}},
         {**TOOL, "name": "huge", "inputSchema": {"type": "object", "description": "x" * 100_000}},
     ]
     talked = {**TOOL, "name": "talk", "description": "y" * 50_000}
@@ -297,8 +337,6 @@ async def test_abuse_48_what_no_model_can_be_offered_is_left_out() -> None:
 
     async with imposter(acting(tools_list=listing)) as first:
         tool = connector()
-        from understudy.tools.protocol import Asked as Wanted
-
         request = {"messages": [], "mcp_servers": [server(first.url)], "tools": [toolset()]}
         session = await tool.session(Wanted("org", "wrk", request, [NEW]))
         assert [(function.title, len(function.description)) for function in session.functions] == [
@@ -321,7 +359,13 @@ async def test_a_result_is_cut_where_it_is_too_long() -> None:
 
 @pytest.mark.parametrize(
     "result",
-    [{}, {"content": "text"}, {"content": [{"type": "text"}]}, {"content": [{"type": "new", "x": 1}]}, {"content": None}],
+    [
+        {},
+        {"content": "text"},
+        {"content": [{"type": "text"}]},
+        {"content": [{"type": "new"}]},
+        {"content": None},
+    ],
 )
 async def test_what_is_no_result_is_an_error(result: dict[str, Any]) -> None:
     async def wrong(asked: Asked) -> None:
@@ -400,8 +444,9 @@ async def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytes
 
 
 async def test_without_a_connector_the_field_is_refused() -> None:
-    from asgi import InProcess
-
     asked = {"model": "claude-haiku-4-5", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
     answer = await InProcess().post({**asked, "mcp_servers": [server("https://a.example/")]}, anthropic_beta=OLD)
-    assert (answer.status, answer.json()["error"]["message"]) == (400, "mcp_servers: this server has no MCP connector.")
+    assert answer.status == 400
+    assert answer.json()["error"]["message"] == (
+        "mcp_servers: this server does not support `mcp_servers`: it has no MCP connector."
+    )

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from understudy.engines.scenarios.model import Answer
+from understudy.tools.protocol import Asked
 
 from .serving import TOKEN, McpHost, served
-from .talking import MODEL, NEWEST, OLD, Talk, call, connector, folded, results, said, server, toolset
+from .talking import MODEL, NEW, NEWEST, OLD, Talk, call, connector, folded, results, said, server, toolset
 
 QUESTION = "What is the weather in Paris?"
 
@@ -28,7 +29,7 @@ def _forgetful(host: McpHost) -> None:
     host.called.clear()
 
 
-@pytest.mark.parametrize("beta", [OLD, "mcp-client-2025-11-20"])
+@pytest.mark.parametrize("beta", [OLD, NEW])
 async def test_the_simulator_calls_a_tool_and_tells_what_came(host: McpHost, beta: str) -> None:
     message = await Talk().ask([server(host.url)], QUESTION, beta=beta)
     use, result, text = message["content"]
@@ -146,10 +147,8 @@ async def test_a_tool_of_the_client_may_have_the_name_of_one_of_a_server(host: M
 )
 async def test_toolsets_allow_and_deny(host: McpHost, config: dict[str, Any], offered: set[str] | None) -> None:
     counted = connector()
-    from understudy.tools.protocol import Asked
-
     request = {"messages": [], "mcp_servers": [server(host.url)], "tools": [toolset(**config)]}
-    session = await counted.session(Asked("org", "wrk", request, ["mcp-client-2025-11-20"]))
+    session = await counted.session(Asked("org", "wrk", request, [NEW]))
     names = {str(function.title) for function in session.functions}
     if offered is None:
         assert "get_weather" in names
@@ -197,15 +196,14 @@ async def test_deferred_tools_are_found_by_tool_search(host: McpHost) -> None:
     assert [one["tool_name"] for one in found["content"]["tool_references"]] == ["mcp__weather__get_weather"]
     assert said(results(message)[0]) == "It is 21 degrees and sunny in Rome."
     again = [{"role": "assistant", "content": message["content"]}, {"role": "user", "content": "Thanks."}]
-    assert await talk.ask(
-        [server(host.url)], messages=[{"role": "user", "content": "hi"}, *again], tools=tools
-    )
+    assert await talk.ask([server(host.url)], messages=[{"role": "user", "content": "hi"}, *again], tools=tools)
 
 
 async def test_tool_choice_names_a_tool_as_its_server_does(host: McpHost) -> None:
     chosen = {"type": "tool", "name": "get_weather"}
-    message = await Talk().ask([server(host.url)], "Oslo, please.", tool_choice=chosen)
-    assert message["content"][0]["name"] == "get_weather"
+    for beta in (NEW, OLD):
+        message = await Talk().ask([server(host.url)], "Oslo, please.", tool_choice=chosen, beta=beta)
+        assert message["content"][0]["name"] == "get_weather"
 
 
 async def test_count_tokens_counts_what_servers_list(host: McpHost) -> None:
@@ -213,15 +211,15 @@ async def test_count_tokens_counts_what_servers_list(host: McpHost) -> None:
     asked: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
 
     async def count(**more: Any) -> int:
-        answer = await api.post({**asked, **more}, path="/v1/messages/count_tokens", anthropic_beta="mcp-client-2025-11-20")
+        answer = await api.post({**asked, **more}, path="/v1/messages/count_tokens", anthropic_beta=NEW)
         assert answer.status == 200, answer.body
         return answer.json()["input_tokens"]
 
     servers = [server(host.url)]
     alone = await count()
     everything = await count(mcp_servers=servers, tools=[toolset()])
-    allowed = {"default_config": {"enabled": False}, "configs": {"get_weather": {"enabled": True}}}
-    one = await count(mcp_servers=servers, tools=[toolset(**allowed)])
+    only = toolset(default_config={"enabled": False}, configs={"get_weather": {"enabled": True}})
+    one = await count(mcp_servers=servers, tools=[only])
     assert alone < one < everything
     assert host.called == []
 
@@ -247,10 +245,13 @@ async def test_a_pinned_listing_is_not_asked_for(host: McpHost) -> None:
     pinned = [{"name": "get_weather", "description": "The weather.", "input_schema": {"type": "object"}}]
     listing = {"type": "mcp_tool_listing", "mcp_server_name": "weather", "tools": pinned}
     talk = Talk()
-    for more in (
-        {"tools": [toolset(tools=pinned)]},
-        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": [listing, {"type": "text", "text": "ok"}]}, {"role": "user", "content": "go on"}]},
-    ):
+    earlier = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [listing, {"type": "text", "text": "ok"}]},
+        {"role": "user", "content": "go on"},
+    ]
+    asked: list[dict[str, Any]] = [{"tools": [toolset(tools=pinned)]}, {"messages": earlier}]
+    for more in asked:
         talk.script(Answer(text="ok"))
         await talk.ask([server(host.url)], beta=NEWEST, **more)
         assert host.seen == []

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,8 +190,8 @@ async def test_what_the_turn_has_found_may_be_fetched(site: Site) -> None:
             "tool_use_id": "s",
             "content": [{"type": "web_search_result", "url": url}],
         }
-        turn.prompted({"messages": [{"role": "assistant", "content": [found]}]})
-        assert (await turn.run(call(url))).content["type"] == "web_fetch_result"
+        searched = replace(call(url), messages=[{"role": "assistant", "content": [found]}])
+        assert (await turn.run(searched)).content["type"] == "web_fetch_result"
 
 
 async def test_documents_of_the_operator_need_no_network(tmp_path: Path) -> None:

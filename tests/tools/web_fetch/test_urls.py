@@ -11,7 +11,7 @@ from understudy.tools.web_fetch.urls import UrlsOfConversation, urls_in
 
 
 def known(*messages: dict[str, Any], **sources: Any) -> UrlsOfConversation:
-    return UrlsOfConversation({"messages": list(messages)}, sources or None)
+    return UrlsOfConversation(messages, sources or None)
 
 
 def user(content: Any) -> dict[str, Any]:

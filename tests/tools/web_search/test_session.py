@@ -11,7 +11,7 @@ from understudy.tools.protocol import Asked, ToolCall, ToolSession
 from understudy.tools.web.documents import Page
 from understudy.tools.web.providers import Location, SearchFailedError
 from understudy.tools.web.sealed import Sealed
-from understudy.tools.web_search.session import WebSearch
+from understudy.tools.web_search.session import Admit, WebSearch
 from understudy.wire.errors import InvalidRequestError
 
 SEALED = Sealed([("key", b"k" * 32)])
@@ -41,11 +41,11 @@ class Found:
 
 
 async def session(
-    provider: Found, messages: list[dict[str, Any]] | None = None, organization_id: str = "org", **fields: Any
+    provider: Found, organization_id: str = "org", admit: Admit | None = None, **fields: Any
 ) -> ToolSession:
     tool = {"type": "web_search_20250305", "name": "web_search", **fields}
-    request: dict[str, Any] = {"messages": messages or [], "tools": [{"name": "other"}, tool]}
-    return await WebSearch(provider, SEALED).session(Asked(organization_id, "wrkspc", request))
+    request: dict[str, Any] = {"messages": [], "tools": [{"name": "other"}, tool]}
+    return await WebSearch(provider, SEALED, admit).session(Asked(organization_id, "wrkspc", request))
 
 
 def call(query: object) -> ToolCall:
@@ -66,34 +66,27 @@ async def test_a_search_brings_sealed_results_and_is_billed_once() -> None:
     assert "says" not in first["encrypted_content"]
 
 
-async def test_earlier_results_are_read_by_the_model_and_by_nobody_else() -> None:
+async def test_the_model_reads_what_the_client_cannot() -> None:
     turn = await session(Found(), allowed_domains=["a.org"])
-    block = (await turn.run(call("tea"))).block("srvtoolu_01")
-    request = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": [block]}]}
-    opened = turn.prompted(request)
-    texts = [result["encrypted_content"] for result in opened["messages"][1]["content"][0]["content"]]
-    assert texts == ["What one says.", "What three says."]
-    # What the client sent is as it was.
-    assert request["messages"][1]["content"] == [block]
-    other = await session(Found(), organization_id="another")
-    with pytest.raises(InvalidRequestError, match=r"^messages\.1\.content\.0\.content\.0\.encrypted_content: Invalid"):
-        other.prompted(request)
-    block["content"][1]["encrypted_content"] = "Eg" + block["content"][1]["encrypted_content"][2:-8] + "AAAAAAA="
-    with pytest.raises(InvalidRequestError, match=r"content\.1\.encrypted_content"):
-        turn.prompted(request)
+    result = await turn.run(call("tea"))
+    assert [list(one) for one in result.read] == [["type", "title", "url", "page_age", "text"]] * 2
+    assert [one["text"] for one in result.read] == ["What one says.", "What three says."]
+    assert list(result.block("srvtoolu_01")) == ["type", "tool_use_id", "content", "caller"]
 
 
-async def test_a_conversation_without_results_is_not_copied() -> None:
-    turn = await session(Found())
-    error = {"type": "web_search_tool_result_error", "error_code": "unavailable"}
-    request = {
-        "messages": [
-            {"role": "user", "content": "x"},
-            {"role": "assistant", "content": "y"},
-            {"role": "assistant", "content": [{"type": "web_search_tool_result", "content": error}]},
-        ]
-    }
-    assert turn.prompted(request) is request
+async def test_a_search_that_the_limits_do_not_admit_is_not_made() -> None:
+    provider = Found()
+    admitted: list[str] = []
+
+    async def admit(asked: Asked) -> bool:
+        admitted.append(asked.organization_id)
+        return len(admitted) < 2
+
+    turn = await session(provider, admit=admit)
+    assert isinstance((await turn.run(call("tea"))).content, list)
+    refused = await turn.run(call("tea"))
+    assert (refused.content["error_code"], refused.web_search_requests) == ("too_many_requests", 0)
+    assert (len(provider.asked), admitted) == (1, ["org", "org"])
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,9 @@ def _result(value: Any, path: str) -> _Json:
     block = _object(value, path)
     if set(block) == {"json"}:
         return {"type": "text", "text": to_json(block["json"])}
+    if not block.keys() <= {"text", "image", "document"}:
+        # Results in results have no end, and nothing valid has any.
+        raise InvalidRequestError(f"{path}: must be one of text, json, image and document")
     return _block(block, path)
 
 

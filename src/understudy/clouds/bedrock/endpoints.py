@@ -8,12 +8,12 @@ from typing import Any, Final, cast
 from understudy.clouds.features import BEDROCK, check_features
 from understudy.clouds.reading import (
     INVALID_BETA,
-    json_object,
     read_bytes,
     set_version,
     take_betas,
     take_version,
     translated,
+    worked,
 )
 from understudy.engines.routing import Routing
 from understudy.http.envelope import Endpoint
@@ -75,19 +75,14 @@ class BedrockEndpoints:
             # Recorded 2025: only models themselves count.
             raise InvalidRequestError("The provided model doesn't support counting tokens.")
         sent = await read_bytes(exchange, self._most_bytes)
-        given = json_object(sent).get("input")
-        kinds = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
-        invoked, conversed = kinds.get("invokeModel"), kinds.get("converse")
-        if isinstance(invoked, dict):
-            body = _decoded(cast("dict[str, Any]", invoked).get("body"))
-            exchange.translated = await translated(body, lambda value: self._countable(exchange, value, model))
-        elif isinstance(conversed, dict):
-            request, betas = as_messages(cast("dict[str, Any]", conversed))
+        found = await worked(sent, _counted)
+        if isinstance(found, bytes):
+            exchange.translated = await translated(found, lambda value: self._countable(exchange, value, model))
+        else:
+            request, betas = found
             set_version(exchange, _VERSIONS["bedrock-2023-05-31"], betas)
             self._check_betas(exchange, model)
             exchange.translated = to_json({**request, "model": model}).encode()
-        else:
-            raise InvalidRequestError("input: must be one of invokeModel and converse")
         await self._count_tokens(exchange)
 
     def _countable(self, exchange: Exchange, value: dict[str, Any], model: str) -> dict[str, Any]:
@@ -142,6 +137,18 @@ def _name(exchange: Exchange, action: bytes) -> str:
         # The path had its slashes or letters encoded; nobody who means well does.
         raise invalid_model()
     return name_in_path(raw[begin + len(_PREFIX) : -len(action)])
+
+
+def _counted(value: dict[str, Any]) -> bytes | tuple[dict[str, Any], list[str]]:
+    """What is to be counted: the body of an InvokeModel, or a Converse as a request of the Messages API."""
+    given = value.get("input")
+    kinds = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
+    invoked, conversed = kinds.get("invokeModel"), kinds.get("converse")
+    if isinstance(invoked, dict):
+        return _decoded(cast("dict[str, Any]", invoked).get("body"))
+    if isinstance(conversed, dict):
+        return as_messages(cast("dict[str, Any]", conversed))
+    raise InvalidRequestError("input: must be one of invokeModel and converse")
 
 
 def _decoded(body: object) -> bytes:

@@ -86,8 +86,9 @@ class BedrockModels:
     def _ours(self, name: str) -> str | None:
         if name in self._first_party and all(one.name != name for one in self._routing.mapped):
             return None
-        # Whatever `*` takes, a name of Bedrock's own is the public model that it is of.
-        if _ID.fullmatch(name) is not None and all(one.name != name for one in self._routing.mapped):
+        # Whatever `*` takes, a name of Bedrock's own is the public model that it is of, and an ARN names another.
+        is_bedrocks = _ID.fullmatch(name) is not None or _ARN.fullmatch(name) is not None
+        if is_bedrocks and all(one.name != name for one in self._routing.mapped):
             return None
         return name if self._routing.find(name) is not None else None
 

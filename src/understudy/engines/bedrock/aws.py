@@ -10,6 +10,8 @@ import asyncio
 import importlib
 from typing import Any, Final, Protocol
 
+from .settings import region_of_environment
+
 _SERVICE: Final = "bedrock"
 # Seconds before their end in which temporary credentials are renewed, as botocore does.
 _RENEWED: Final = 15 * 60
@@ -31,7 +33,7 @@ class Aws:
     """Signs requests to Bedrock. None as `region` is the chain's; `profile` names one of AWS's files."""
 
     def __init__(self, region: str | None, profile: str | None) -> None:
-        self._region = region
+        self._region = region or region_of_environment()
         self._profile = profile
         self._credentials: Any = None
         self._opening = asyncio.Lock()
@@ -86,6 +88,9 @@ def _region(profile: str | None) -> str:
 
 
 def _find(profile: str | None) -> Any:
+    # What signs is imported here too: it takes long, and this is not the loop's thread.
+    for module in ("botocore.auth", "botocore.awsrequest"):
+        importlib.import_module(module)
     # The chain runs programs and plug-ins of others, which raise what they like.
     try:
         found: Any = _session(profile).get_credentials()

@@ -57,6 +57,7 @@ _OF_STATUS: Final[dict[int, _Meaning]] = {
     404: (404, "not_found_error"),
     408: (504, "timeout_error"),
     413: (413, "request_too_large"),
+    424: _INTERNAL,
     429: _LIMITED,
     503: _BUSY,
     504: (504, "timeout_error"),
@@ -67,7 +68,9 @@ def refusal(status: int, exception: str, body: bytes) -> Refusal:
     """The error of an answer. `exception`: what `x-amzn-errortype` says, "" for nothing."""
     parsed = _parsed(body)
     told = exception or _text(parsed, "__type") or _text(parsed, "code")
-    meaning = _OF_EXCEPTION.get(_name(told)) or _OF_STATUS.get(status) or _INTERNAL
+    meaning = _OF_EXCEPTION.get(_name(told)) or _OF_STATUS.get(status)
+    if meaning is None or not 400 <= status <= 599:
+        return Refusal.unknown(status, _message(parsed))
     return Refusal(*meaning, _message(parsed))
 
 

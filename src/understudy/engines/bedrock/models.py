@@ -37,6 +37,13 @@ def counted_name(name: str) -> str:
     return _AREA.sub("", name)
 
 
+def stays_in_us(name: str, region: str) -> bool:
+    """Whether the model's inference is known to run in the United States."""
+    if name.startswith(("us.", "us-gov.")):
+        return True
+    return region.startswith("us-") and name.startswith("anthropic.")
+
+
 def is_versioned(name: str) -> bool:
     """Whether the id has a version of Bedrock's own: these models know only the API's first version."""
     return _VERSIONED.search(name) is not None

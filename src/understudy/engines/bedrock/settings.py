@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 
@@ -24,3 +25,12 @@ class BedrockSettings:
     connect_timeout: float = 10.0
     first_byte_timeout: float = 600.0
     idle_timeout: float = 300.0
+
+
+def key_of_environment() -> str | None:
+    """The Bedrock API key that AWS's own chain takes before all other credentials."""
+    return os.environ.get("AWS_BEARER_TOKEN_BEDROCK") or None
+
+
+def region_of_environment() -> str | None:
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import orjson
@@ -21,6 +20,7 @@ from understudy.engines.claude.clouds import (
     cloud_version,
     credentials_missing,
     header_of,
+    without_threads,
 )
 from understudy.engines.claude.errors import NO_ANSWER, BadGatewayError
 from understudy.engines.claude.observing import count_of
@@ -30,8 +30,8 @@ from understudy.wire.event_stream import CONTENT_TYPE
 from understudy.wire.json_text import to_json
 
 from .aws import Aws, AwsError
-from .errors import Refusal, refusal
-from .models import bedrock_name, counted_name, is_versioned
+from .errors import refusal
+from .models import bedrock_name, counted_name, is_versioned, stays_in_us
 from .reframing import Reframing
 from .settings import BedrockSettings
 
@@ -45,7 +45,7 @@ _CHECK: Final = 10.0
 
 
 class BedrockUpstream:
-    """Bedrock of one region, with connections that are kept. Nothing is opened or asked for before the first request."""
+    """Bedrock of one region, with connections that are kept. Nothing is opened or looked for before it is asked."""
 
     def __init__(self, name: str, settings: BedrockSettings) -> None:
         self.name = name
@@ -67,6 +67,9 @@ class BedrockUpstream:
         self, path: str, request: dict[str, Any], headers: Mapping[str, str], *, model: str, raw: bytes | None = None
     ) -> Response:
         """As Upstream.ask."""
+        refused = without_threads(request)
+        if refused is not None:
+            return refused
         counting = path.partition("?")[0] == COUNT_PATH
         try:
             region = await self._aws.region()
@@ -76,9 +79,9 @@ class BedrockUpstream:
                 name = counted_name(name)
             there = _path(name, counting=counting, stream=request.get("stream") is True)
             if raw is not None and len(raw) > LARGE:
-                body = await asyncio.to_thread(self._body, request, headers, name, counting)
+                body = await asyncio.to_thread(self._body, request, headers, name, region, counting)
             else:
-                body = self._body(request, headers, name, counting)
+                body = self._body(request, headers, name, region, counting)
             sent = {**header_of(headers, "user-agent"), **await self._credentials("POST", there, body, _JSON)}
         except AwsError as error:
             credentials_missing(self.name, error)
@@ -121,13 +124,15 @@ class BedrockUpstream:
             return {"authorization": f"Bearer {key}"}
         return await self._aws.sign(method, self._url + path, body, headers)
 
-    def _body(self, request: dict[str, Any], headers: Mapping[str, str], name: str, counting: bool) -> bytes:
+    def _body(
+        self, request: dict[str, Any], headers: Mapping[str, str], name: str, region: str, counting: bool
+    ) -> bytes:
         version = BEDROCK.version if is_versioned(name) else cloud_version(BEDROCK, headers.get("anthropic-version"))
         fields: dict[str, Any] = {"anthropic_version": version}
         betas = cloud_betas(BEDROCK, headers.get("anthropic-beta"), self.settings.betas)
         if betas:
             fields["anthropic_beta"] = betas
-        fields |= cloud_fields(BEDROCK, request, _WITHOUT)
+        fields |= cloud_fields(BEDROCK, request, _WITHOUT, in_us=stays_in_us(name, region))
         if not counting:
             return to_json(fields).encode()
         # What is counted is a request as InvokeModel takes it.
@@ -138,8 +143,6 @@ class BedrockUpstream:
     async def _refused(self, answer: Answer) -> Response:
         response = HttpResponse(answer, self.settings, _ID_HEADER)
         found = refusal(answer.status, answer.header(b"x-amzn-errortype"), await _read(response))
-        if not 400 <= answer.status <= 599:
-            found = Refusal(502, "api_error", "")
         if found.status == 401:
             self._aws.forget()
         return found.response(self.name, response.headers, response.request_id)
@@ -182,11 +185,6 @@ class BedrockResponse(HttpResponse):
                 return whole
 
 
-def key_of_environment() -> str | None:
-    """The Bedrock API key that AWS's own chain takes before all other credentials."""
-    return os.environ.get("AWS_BEARER_TOKEN_BEDROCK") or None
-
-
 async def _read(response: HttpResponse) -> bytes:
     try:
         return await response.read()
@@ -201,6 +199,6 @@ def _path(name: str, *, counting: bool, stream: bool) -> str:
 
 def _room(fields: dict[str, Any]) -> int:
     """As many tokens as a budget of thinking needs at least."""
-    thinking: Any = fields.get("thinking")
-    budget: object = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+    thinking = fields.get("thinking")
+    budget = cast("dict[str, Any]", thinking).get("budget_tokens") if isinstance(thinking, dict) else None
     return budget + 1 if type(budget) is int and budget > 0 else _LEAST_ROOM

@@ -100,8 +100,11 @@ def cloud_version(cloud: Cloud, header: str | None) -> str:
     return header if header in _OWN_NAMES else cloud.version
 
 
-def cloud_fields(cloud: Cloud, request: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:
-    """The request's fields that go there. The model stands in the path."""
+def cloud_fields(cloud: Cloud, request: dict[str, Any], without: frozenset[str], *, in_us: bool) -> dict[str, Any]:
+    """The request's fields that go there. The model stands in the path, and the place of inference with it: where that
+    is the one asked for, nothing is left to say; any other the cloud is told, and refuses."""
+    if request.get("inference_geo") == "global" or (in_us and request.get("inference_geo") == "us"):
+        without = without | {"inference_geo"}
     return {name: value for name, value in request.items() if name not in cloud.left_out and name not in without}
 
 
@@ -117,6 +120,14 @@ class Refusal:
     type: str
     message: str
 
+    @classmethod
+    def unknown(cls, status: int, message: str = "") -> Refusal:
+        """For an answer that nothing else is known of than its status. What is no error at all (a redirect, a 204) is a
+        fault of the upstream's."""
+        if 400 <= status <= 499:
+            return cls(400, "invalid_request_error", message)
+        return cls(status, "api_error", message) if 500 <= status <= 599 else cls(502, "api_error", "")
+
     def envelope(self, upstream: str) -> dict[str, Any]:
         """The body of the API's error; `request_id` is for others to fill. What is wrong between this server and the
         upstream is for the log."""
@@ -128,6 +139,16 @@ class Refusal:
 
     def response(self, upstream: str, headers: Sequence[tuple[bytes, bytes]], request_id: str | None) -> GivenResponse:
         return GivenResponse(self.status, to_json(self.envelope(upstream)).encode(), headers, request_id)
+
+
+def without_threads(request: dict[str, Any]) -> GivenResponse | None:
+    """The refusal of a request that belongs to a thread: the clouds keep none. The official SDKs' tool runners ask for
+    one by default, and go on without it after this very code."""
+    if not request.get("thread"):
+        return None
+    details = {"error_code": "thread_unsupported_request"}
+    body = error_body("invalid_request_error", "thread: Claude in this cloud keeps no threads.", "", details)
+    return GivenResponse(400, to_json(body).encode(), [], None)
 
 
 def credentials_missing(upstream: str, error: Exception) -> NoReturn:

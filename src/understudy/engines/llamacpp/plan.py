@@ -40,7 +40,8 @@ class Plan:
 def plan(turn: EngineTurn, translated: Translated, *, opened: bool) -> Plan:
     request, body = turn.request, translated.body
     functions: dict[str, Mapping[str, Any]] = {}
-    if translated.calls:
+    # The tools stay in the prompt of a summary, most of which is in the slot's memory so, yet none may be called.
+    if translated.calls and not turn.summarizes:
         for tool in cast("list[dict[str, Any]]", body.get("tools") or []):
             functions[tool["function"]["name"]] = tool["function"]["parameters"]
     choice: Any = body.get("tool_choice")

@@ -66,6 +66,11 @@ class Reader:
                 content = block["content"]
                 inner = self._document(content["content"], f"{path}.{block['type']}.content.content")
                 return [_opening("web_page", {"url": content["url"]}), *inner, "</web_page>"]
+            case "web_search_tool_result" if isinstance(block["content"], list):
+                return [_found(cast("list[_Block]", block["content"]))]
+            case "tool_search_tool_result" if "tool_references" in block["content"]:
+                found = self.all_parts(block["content"]["tool_references"], path)
+                return ["\n".join(cast("list[str]", found)) or "No tool was found."]
             case "server_tool_use" | "mcp_tool_use":
                 attributes = {"name": block["name"], "server": block.get("server_name")}
                 return [_tagged("tool_call", attributes, [to_json(block["input"])])]
@@ -143,6 +148,19 @@ def _opening(tag: str, attributes: Mapping[str, str | None]) -> str:
 def _tagged(tag: str, attributes: Mapping[str, str | None], texts: list[Part]) -> str:
     inner = "\n\n".join(text for text in texts if isinstance(text, str))
     return f"{_opening(tag, attributes)}\n{inner}\n</{tag}>"
+
+
+def _found(results: list[_Block]) -> str:
+    """Results of a web search as they are read; one that is sealed has no text."""
+    said = [
+        _tagged(
+            "search_result",
+            {"title": result["title"], "url": result["url"], "age": result.get("page_age")},
+            [result.get("text", "")],
+        )
+        for result in results
+    ]
+    return "\n\n".join(said) or "Nothing was found."
 
 
 def _readable(value: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from understudy.engines.engine import PromptTooLongError
 from understudy.wire.errors import (
     ApiError,
     InvalidRequestError,
@@ -68,14 +69,6 @@ class UpstreamError(ApiError):
 
     default_message = "The model's server failed."
     retry = True
-
-
-class PromptTooLongError(InvalidRequestError):
-    """`answer` is the largest `max_tokens` for which there is room; nought where the prompt alone has none."""
-
-    def __init__(self, message: str, answer: int = 0) -> None:
-        super().__init__(message)
-        self.answer = answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ LEFT_OUT: Final[tuple[NotPrompted, ...]] = (
     NotPrompted("messages.*.clear_at", "What it clears was taken out before the engine was asked."),
     NotPrompted("fallbacks", "Routing decides which target is next."),
     NotPrompted("safeguards.*", "Speaks to a classifier beside the model. There is none here."),
-    NotPrompted("compaction", "Not built: refused before an engine is asked."),
+    NotPrompted("compaction", "The summary is asked for in a message of its own."),
     NotPrompted("container", "The code execution tool uses it; what it tells the model stands in the system prompt."),
     NotPrompted("fallback_credit_token", "Not built: refused before an engine is asked."),
     NotPrompted("mcp_servers", "The tools that they bring are listed among `tools` before an engine is asked."),

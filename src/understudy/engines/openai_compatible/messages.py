@@ -45,9 +45,13 @@ def upstream_messages(
 
 
 def is_begun(request: _Block) -> bool:
-    """Whether the last message is the beginning of the answer: not where it was paused for a tool that has run."""
+    """Whether the last message is the beginning of the answer: not where it was paused for a tool that has run, or
+    after a summary."""
     last = cast("list[_Block]", request["messages"])[-1]
-    return last["role"] == "assistant" and not ends_with_result(last)
+    if last["role"] != "assistant" or ends_with_result(last):
+        return False
+    content: Any = last.get("content")
+    return content.__class__ is not list or not content or content[-1]["type"] != "compaction"
 
 
 def begun_by_client(request: _Block, dialect: Dialect) -> bool:
@@ -69,6 +73,9 @@ def _turns(request: _Block) -> list[Turn]:
         role, content = message["role"], message.get("content")
         if not content:
             continue
+        if turns and not turns[-1].blocks:
+            # Nothing but a summary stood there. What the user says next goes on from it in one turn.
+            turns.pop()
         if not turns or turns[-1].role != role:
             turns.append(Turn(role))
         if isinstance(content, str):

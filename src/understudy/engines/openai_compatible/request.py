@@ -87,6 +87,9 @@ def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES
                 "type": "function",
                 "function": {"name": names.of_choice(choice["name"], turn.server_functions)},
             }
+        elif turn.summarizes:
+            if dialect.tool_choice:
+                body["tool_choice"] = "none"
         elif kind != "auto":
             body["tool_choice"] = "required" if kind == "any" else "none"
         if one_call and dialect.parallel_tool_calls:

@@ -102,8 +102,9 @@ class Chain:
             ordered.append(chosen)
         return ordered + left + self._spare
 
-    def choose(self, background: Background | None = None) -> Choice:
-        return Choice(self, background)
+    def choose(self, background: Background | None = None, first: EngineModel | None = None) -> Choice:
+        """`first`: of the target that is tried before the others, if it works and has room."""
+        return Choice(self, background, first)
 
 
 class Choice:
@@ -113,11 +114,12 @@ class Choice:
     `background` it waits for places behind all other requests.
     """
 
-    __slots__ = ("_background", "_chain", "_held", "_judged", "_left", "_sent", "attempts")
+    __slots__ = ("_background", "_chain", "_first", "_held", "_judged", "_left", "_sent", "attempts")
 
-    def __init__(self, chain: Chain, background: Background | None = None) -> None:
+    def __init__(self, chain: Chain, background: Background | None = None, first: EngineModel | None = None) -> None:
         self._chain = chain
         self._background = background
+        self._first = first
         self._left = chain.order()
         self._held: Target | None = None
         self._sent = Sent(0, probe=False)
@@ -202,10 +204,14 @@ class Choice:
         target.slots.give_back()
 
     def _ready(self) -> list[Target]:
-        """Those to choose among now: of those that work the ones with weight, else the first without."""
+        """Those to choose among now: of those that work the one that shall be first, then the ones with weight, else
+        the first without."""
         ready = [target for target in self._left if target.breaker.ready()]
-        weighted = [target for target in ready if target.weight > 0]
-        return weighted or ready[:1]
+        chosen = [target for target in ready if target.weight > 0] or ready[:1]
+        if self._first is None:
+            return chosen
+        first = [target for target in ready if target.model is self._first]
+        return first + [target for target in chosen if target.model is not self._first]
 
     def _broken(self) -> OverloadedError:
         seconds = min((target.breaker.wait() for target in self._left), default=0.0)

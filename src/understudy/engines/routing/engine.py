@@ -34,7 +34,7 @@ class RoutedEngine:
         return self._own(turn) if self._choice is None else self._along(turn, self._choice)
 
     async def _own(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        with self._chain.choose(turn.background) as choice:
+        with self._chain.choose(turn.background, turn.model if turn.goes_on else None) as choice:
             async with aclosing(self._along(turn, choice)) as batches:
                 async for batch in batches:
                     yield batch

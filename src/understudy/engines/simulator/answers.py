@@ -55,6 +55,8 @@ _UNITS = {"word": 1, "token": 1, "sentence": 12, "paragraph": 60}
 _SHORT = 120
 # Characters that are searched for an instruction.
 _WINDOW = 330
+# How Claude Code asks about a page that it has fetched; the page stands between two lines of dashes.
+_PAGE_BEGINS = "Web page content:"
 # So few words are found by looking at the text's beginning only.
 _FEW_WORDS = 8
 # Share of a question's words that a sentence must have to be its answer.
@@ -215,6 +217,11 @@ def instruction_of(asked: str) -> str:
     return asked[: _WINDOW // 3] + "\n" + asked[-2 * _WINDOW // 3 :]
 
 
+def _told_of_page(asked: str) -> str:
+    page = asked.split("\n---", 2)[1] if asked.count("\n---") > 1 else asked.lstrip().removeprefix(_PAGE_BEGINS)
+    return f"The page says: {page.strip()[:_MOST_OF_RESULTS]}"
+
+
 def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
     """The answer's text. `seeded` is called only where there is something to choose."""
     asked = instruction_of(reading.asked)
@@ -222,6 +229,8 @@ def compose(reading: Reading, seeded: Callable[[], Seeded]) -> str:
         return told_by_tools(reading.tool_results, [], reading.images)
     if reading.images and _OF_IMAGES.search(asked):
         return f"{described(reading.images)} {_CLOSINGS[1]}"
+    if asked.lstrip().startswith(_PAGE_BEGINS):
+        return _told_of_page(reading.asked)
     told = _told(asked) or _counted(asked)
     if told and told.strip():
         return told

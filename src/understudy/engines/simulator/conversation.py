@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from understudy.engines.simulator.reading import Reading, asked_in, since_compaction, texts_of
+from understudy.engines.simulator.reading import Reading, asked_in, texts_of
 from understudy.wire.server_tools import ServerFunction
 
 # Characters of a result, or of an earlier message, that are looked at.
@@ -52,7 +52,7 @@ class Conversation:
 
     def _before(self) -> list[dict[str, Any]]:
         messages = cast("list[dict[str, Any]]", self.request["messages"])
-        return messages[since_compaction(messages, self.start) : self.start][-_MOST_EARLIER:]
+        return messages[max(self.start - _MOST_EARLIER, 0) : self.start]
 
     def asked_before(self) -> list[str]:
         """What the user said in earlier messages, oldest first."""
@@ -86,6 +86,15 @@ class Conversation:
 
     def system(self) -> str:
         return " ".join(texts_of(self.request.get("system")))[:_LONGEST]
+
+    def hidden_tools(self) -> list[dict[str, Any]]:
+        """Deferred tools that no search has found."""
+        loaded = self.loaded_tools()
+        return [
+            tool
+            for tool in cast("list[dict[str, Any]]", self.request.get("tools") or [])
+            if tool.get("defer_loading") and tool.get("name") and tool["name"] not in loaded
+        ]
 
     def loaded_tools(self) -> set[str]:
         """Names of deferred tools that a search has found."""

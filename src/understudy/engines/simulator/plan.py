@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from understudy.engines.engine import EngineTurn
 from understudy.engines.materials import Materials
 from understudy.engines.simulator.answers import compose, told_by_tools
+from understudy.engines.simulator.compacted import summary_of, without_compacted
 from understudy.engines.simulator.conversation import Conversation, converse
 from understudy.engines.simulator.parts import Call, Part, Redacted, Refusal, Text, Thinking
 from understudy.engines.simulator.quoting import quoted
@@ -37,7 +39,11 @@ def chooses(request: dict[str, Any]) -> bool:
 
 def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     """The parts of the answer, in order. The same turn and seed give the same parts."""
-    request = turn.request
+    request = without_compacted(turn.request)
+    if turn.summarizes:
+        return [Text(summary_of(request))]
+    if request is not turn.request:
+        turn = replace(turn, request=request)
     reading = read(request, turn.materials)
     asked = reading.asked
     triggered = _TRIGGER in asked
@@ -50,17 +56,14 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         return [Text(compose(reading, seeded))]
     conversation = converse(request, reading, turn.server_functions)
     calls: list[Call] = []
-    served: Part | None = None
+    served: list[Part] = []
     if turn.server_functions:
-        from understudy.engines.simulator.programs.doing import next_part
+        from understudy.engines.simulator.serving import next_parts
 
-        served = next_part(turn, conversation)
-    if isinstance(served, Call):
-        calls = [served]
-    elif tools and served is None:
-        from understudy.engines.simulator.calling import calls_for
-
-        calls = calls_for(request, conversation, seeded)
+        served = next_parts(turn, conversation, seeded)
+    calls = [part for part in served if isinstance(part, Call)]
+    if tools and not served:
+        calls = _calls_of_client(request, conversation, seeded)
     parts: list[Part] = []
     if triggered and _REDACTED in asked and turn.thinking is not None:
         parts.append(Redacted(thoughts(conversation, seeded)))
@@ -69,8 +72,8 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         parts.append(Thinking(about))
     if calls:
         return [*parts, *calls]
-    if served is not None and output_format is None:
-        return [*parts, served]
+    if served and output_format is None:
+        return [*parts, *served]
     if output_format is not None:
         from understudy.engines.simulator.inputs import build_output
 
@@ -89,6 +92,19 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     if conversation.calls and not asked:
         return [*parts, Text(_from_results(conversation, turn.materials))]
     return [*parts, Text(compose(reading, seeded))]
+
+
+def _calls_of_client(request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand) -> list[Call]:
+    from understudy.engines.simulator.calling import calls_for
+
+    choice = request.get("tool_choice")
+    if any(tool.get("defer_loading") for tool in request["tools"]) and (choice is None or choice["type"] == "auto"):
+        from understudy.engines.simulator.finding import search_with_client
+
+        search = search_with_client(conversation, seeded)
+        if search is not None:
+            return [search]
+    return calls_for(request, conversation, seeded)
 
 
 def _from_results(conversation: Conversation, materials: Materials) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from understudy.engines.engine import Citation
-from understudy.engines.materials import Document, Materials, SearchResult
+from understudy.engines.materials import Materials
 from understudy.engines.simulator.answers import words_of
 from understudy.engines.simulator.parts import Part, Text
 
 # A sentence with the space behind it: recorded quotations reach up to the next sentence.
-_SENTENCE: Final = re.compile(r"[^.!?。！？\n]+(?:[.!?。！？]+|\n|$)\s*")
+_SENTENCE: Final = re.compile(r"(?:[^.!?。！？\n]|\.(?=\d))+(?:[.!?。！？]+|\n|$)\s*")
 _WORD: Final = re.compile(r"[^\W_][\w'’-]*")
 # Characters of all sources that are looked at, and the most quotations in an answer.
 _LOOKED_AT: Final = 200_000
@@ -19,10 +20,13 @@ _MOST: Final = 3
 _SHORTEST: Final = 3
 
 
+_Kind: TypeAlias = Literal["document", "search_result", "web_result"]
+
+
 class _Found(NamedTuple):
     score: float
     order: int
-    kind: Literal["document", "search_result"]
+    kind: _Kind
     source: int
     part: int
     start: int
@@ -30,10 +34,14 @@ class _Found(NamedTuple):
     text: str
 
 
-def quoted(asked: str, materials: Materials) -> list[Part]:
-    """Texts for the answer, those with citations taken from sources that may be cited; nothing where none fits."""
+def quoted(asked: str, materials: Materials, web_results: Sequence[int] = ()) -> list[Part]:
+    """Texts for the answer, those with citations taken from sources that may be cited; nothing where none fits.
+    `web_results`: the places of those among the results of web searches that answer what is asked."""
     wanted = {word.lower() for word in words_of(asked, 40)}
     found = _sentences(wanted, materials)
+    left = _LOOKED_AT
+    for source in web_results:
+        left = _look(found, wanted, "web_result", source, (materials.web_results[source].text,), left)
     if not found:
         return []
     found.sort(key=lambda sentence: (-sentence.score, sentence.order))
@@ -55,22 +63,22 @@ def _sentences(wanted: set[str], materials: Materials) -> list[_Found]:
     left = _LOOKED_AT
     for source, document in enumerate(materials.documents):
         if document.citations:
-            left = _look(found, wanted, "document", source, document, left)
+            left = _look(found, wanted, "document", source, document.parts, left)
     for source, result in enumerate(materials.search_results):
         if result.citations:
-            left = _look(found, wanted, "search_result", source, result, left)
+            left = _look(found, wanted, "search_result", source, result.parts, left)
     return found
 
 
 def _look(
     found: list[_Found],
     wanted: set[str],
-    kind: Literal["document", "search_result"],
+    kind: _Kind,
     source: int,
-    given: Document | SearchResult,
+    parts: Sequence[str],
     left: int,
 ) -> int:
-    for part, text in enumerate(given.parts):
+    for part, text in enumerate(parts):
         if left <= 0:
             break
         for match in _SENTENCE.finditer(text[:left]):
@@ -78,6 +86,9 @@ def _look(
             if len(match.group().strip()) < _SHORTEST or not words:
                 continue
             score = len(wanted & words) / len(wanted) if wanted else 0.0
+            if match.group().startswith("#"):
+                # A heading of Markdown names what the sentences below it say.
+                score /= 2
             found.append(_Found(score, len(found), kind, source, part, match.start(), match.end(), match.group()))
         left -= len(text)
     return left

@@ -10,6 +10,8 @@ from understudy.engines.materials import Image, Materials
 
 # Clients wrap their own notes to the model in such tags; they are not what the person asked.
 _OPENING = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
+# What Claude Code says behind the result of its tool search.
+_NOTES = frozenset({"Tool loaded."})
 # Results that have a shape of their own, and what in them is not said to anybody.
 _OTHER_RESULTS = frozenset(
     {
@@ -66,7 +68,7 @@ class Reading:
         texts = list(self.shown)
         for message in messages[self.last :]:
             texts += texts_of(message.get("content"))
-        for message in reversed(messages[since_compaction(messages, self.first) : self.first]):
+        for message in reversed(messages[: self.first]):
             texts += texts_of(message.get("content"))
         texts += texts_of(self.request.get("system"))
         return texts
@@ -87,8 +89,6 @@ def texts_of(content: Any) -> list[str]:
             found.append(block["text"])
         elif kind == "tool_result":
             found += [text for text in map(_without_notes, texts_of(block.get("content"))) if text]
-        elif kind == "compaction":
-            found.append(block.get("content") or "")
         elif kind in _OTHER_RESULTS:
             _leaves(block, found)
     return found
@@ -104,15 +104,6 @@ def _leaves(value: Any, found: list[str]) -> None:
         for name, item in cast("dict[str, Any]", value).items():
             if name not in _NO_WORDS:
                 _leaves(item, found)
-
-
-def since_compaction(messages: list[dict[str, Any]], before: int) -> int:
-    """The last message before `before` whose summary stands for all that came earlier; 0 where none does."""
-    for place in range(before - 1, -1, -1):
-        for block in _blocks(messages[place].get("content")):
-            if block.get("type") == "compaction" and block.get("content"):
-                return place
-    return 0
 
 
 def _without_notes(text: str) -> str:
@@ -143,7 +134,9 @@ def asked_in(content: Any) -> str:
     if isinstance(content, str):
         return _without_notes(content)
     texts = [
-        _without_notes(block["text"]) for block in cast("list[dict[str, Any]]", content) if block.get("type") == "text"
+        "" if block["text"] in _NOTES else _without_notes(block["text"])
+        for block in cast("list[dict[str, Any]]", content)
+        if block.get("type") == "text"
     ]
     return "\n".join(text for text in texts if text)
 

@@ -131,6 +131,10 @@ class CacheTurn:
         entries = self._entries if self._unrenewed is None else [self._unrenewed, *self._entries]
         if entries:
             await self._ledger.write(entries, self._since)
+        await self.told(message_id)
+
+    async def told(self, message_id: str) -> None:
+        """Instead of `started` where the answer begins and nobody has read the prompt: nothing is written."""
         if self._fingerprint is not None:
             key = kept_under(self._workspace_id, message_id)
             await self._ledger.keep(key, self._fingerprint.pack(), KEPT_SECONDS)

@@ -1,7 +1,7 @@
 """The edits of `context_management`, one after the other, each counted by what it took away.
 
 Source: platform.claude.com/docs build-with-claude/context-editing (2026-08-22). Compaction is no editing: its edit is
-left to others. The client's own request is never changed.
+read in `compaction`. The client's own request is never changed.
 """
 
 from __future__ import annotations

@@ -79,6 +79,9 @@ def _fault(
     tools = request.get("tools")
     if tools:
         walk_tools(tools, found, model)
+    if request.get("mcp_servers"):
+        # They bring tools whose names are not in the request; under the beta of 2025-04-04 without a toolset.
+        found.unlisted_tools = True
     system = request.get("system")
     if system.__class__ is list:
         walk_system(cast("list[dict[str, Any]]", system), found, model)
@@ -100,7 +103,7 @@ def _fault(
             return fault
     thinking_type = None if thinking is None else thinking["type"]
     if not counting:
-        if thinking_type == "enabled" or found.last_role == "assistant":
+        if (thinking_type == "enabled" or found.last_role == "assistant") and not request.get("compaction"):
             fault = last_turn_fault(messages, thinking_type, found, model)
             if fault is not None:
                 return fault
@@ -110,7 +113,7 @@ def _fault(
                 return fault
     choice = request.get("tool_choice")
     if choice is not None:
-        fault = tool_choice_fault(choice, found, model, tools=bool(tools))
+        fault = tool_choice_fault(choice, found, model, tools=bool(tools) or found.unlisted_tools)
         if fault is not None:
             return fault
     return _last_fault(request, found, model, output_config, thinking_type, counting)
@@ -189,6 +192,8 @@ def _last_fault(
         if fault is not None:
             return fault
     fault = unsupported_fault(request, model)
-    if fault is None and not counting and found.last_role == "assistant" and not found.ends_with_system:
+    # Of an answer that is at its end, a summary can be asked for.
+    prefilled = found.last_role == "assistant" and not found.ends_with_system and not request.get("compaction")
+    if fault is None and not counting and prefilled:
         fault = prefill_fault(request["messages"], found, model)
     return fault

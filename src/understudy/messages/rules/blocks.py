@@ -62,6 +62,8 @@ def other_block(
         if kind == "tool_addition":
             path = f"messages.{index}.content.{place}.tool_addition.tool.tool_definition.definition"
             tool_addition(found, block["tool"], path)
+    elif kind == "compaction":
+        found.summaries = True
     elif kind == "container_upload" and found.container_upload is None:
         found.container_upload = f"messages.{index}.content.{place}"
 
@@ -93,7 +95,11 @@ def _server_result(found: Found, block: Block, kind: str, index: int, place: int
         )
         return
     found.waiting.pop(tool_id, None)
-    if kind == "tool_search_tool_result":
+    if kind == "web_search_tool_result":
+        found.web_results = True
+    elif kind == "web_fetch_tool_result":
+        found.web_pages += 1
+    elif kind == "tool_search_tool_result":
         for reference in block["content"].get("tool_references") or ():
             _reference(found, reference)
 

@@ -53,10 +53,16 @@ class Found:
     documents: int = 0
     results_with_citations: int = 0
     results: int = 0
+    # Pages that were fetched, and results of web searches.
+    web_pages: int = 0
+    web_results: bool = False
 
     # What the service itself runs: where each such tool stands, and its type. Where a file goes into a container.
     server_tools: list[tuple[str, str]] | None = None
     container_upload: str | None = None
+
+    # Whether there is a summary of what came before.
+    summaries: bool = False
 
     # Whether the history holds thinking, readable or not.
     thinking: bool = False
@@ -73,6 +79,11 @@ class Found:
     efforts: list[tuple[int, str]] | None = None
     # Whether a system message is shown for one user turn only.
     clears_system: bool = False
+
+    @property
+    def media(self) -> int:
+        """How many blocks hold something to be read."""
+        return self.images + self.documents + self.results + self.web_pages
 
     def wrong_shape(self, rank: int, text: str) -> None:
         if rank < self.shape_rank:

@@ -118,11 +118,12 @@ def reference_fault(found: Found) -> str | None:
 def resumed_fault(found: Found) -> str | None:
     """A turn that goes on, with results of client tools or as it was paused, needs the server tool that it waits
     for."""
-    if not found.waiting or found.runs_code or found.unlisted_tools:
+    if not found.waiting or found.unlisted_tools:
         return None
     names = found.tool_names or ()
     for tool_id, (index, name) in found.waiting.items():
-        if name not in names:
+        # The code execution tool has names of its own, and comes along with newer web tools.
+        if name not in names and not (found.runs_code and name.endswith("code_execution")):
             # The end is documented; that this text stands before it is a guess.
             return f"messages.{index}: {unresolved(tool_id, name)}, but no `{name}` tool was provided"
     return None

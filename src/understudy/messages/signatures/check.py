@@ -14,7 +14,7 @@ from understudy.engines.catalog import Model
 from understudy.wire.errors import InvalidRequestError
 
 from .models import checks_prefix, reads
-from .prefix import THINKING, Prefix, difference
+from .prefix import THINKING, Prefix, difference, is_summary
 from .seals import signature_of
 from .signer import Opened, Signer, block_id
 
@@ -187,6 +187,9 @@ class _Walk:
                 for place, block in enumerate(cast("list[_Block]", content)):
                     if block["type"] in THINKING:
                         yield (index, place), block
+                    elif self._prefix is not None and is_summary(block):
+                        # What is thought behind it in the same answer.
+                        self._prefix.compacted()
             if self._prefix is not None:
                 self._prefix.add(message)
 

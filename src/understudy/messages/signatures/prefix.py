@@ -47,10 +47,8 @@ class Prefix:
         blocks = _blocks(message.get("content"))
         if message["role"] == "assistant":
             for block in blocks:
-                if block["type"] == "compaction" and block.get("content") is not None:
-                    # "The checked prefix starts at the most recent compaction block."
-                    self._messages = hashlib.blake2b(digest_size=_SIZE)
-                    self._said.clear()
+                if is_summary(block):
+                    self.compacted()
                 if block["type"] not in THINKING:
                     self._said.append(block)
             return
@@ -59,6 +57,12 @@ class Prefix:
         self._said.clear()
         for block in blocks:
             self._take(message["role"], block)
+
+    def compacted(self) -> None:
+        """Forget what a summary stands for: "the checked prefix starts at the most recent compaction block"."""
+        self._messages = hashlib.blake2b(digest_size=_SIZE)
+        self._referenced = frozenset()
+        self._said.clear()
 
     def digest(self) -> bytes:
         """48 bytes for what stands before a block of the assistant's that comes now."""
@@ -77,6 +81,11 @@ class Prefix:
             found = {name for name in _references(block) if name in self._deferred}
             if found - self._referenced:
                 self._referenced |= found
+
+
+def is_summary(block: _Block) -> bool:
+    """Whether a block takes the place of all before it."""
+    return block["type"] == "compaction" and block.get("content") is not None
 
 
 def difference(made: bytes, now: bytes) -> str | None:

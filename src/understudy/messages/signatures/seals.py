@@ -17,7 +17,7 @@ class Seals:
     Costs nothing before the first block is signed.
     """
 
-    __slots__ = ("_model", "_ordinal", "_organization_id", "_prefix", "_previous", "_request", "_signer")
+    __slots__ = ("_compacted", "_model", "_ordinal", "_organization_id", "_prefix", "_previous", "_request", "_signer")
 
     def __init__(self, signer: Signer, model: Model, organization_id: str, request: dict[str, Any]) -> None:
         self._signer = signer
@@ -27,6 +27,13 @@ class Seals:
         self._prefix = b""
         self._previous = b""
         self._ordinal = 0
+        self._compacted = False
+
+    def compacted(self) -> None:
+        """The answer has a summary now of all before it, which is no longer what its thinking comes after."""
+        self._compacted = True
+        if self._ordinal:
+            self._prefix = self._digest()
 
     def sign(self, thinking: str, shown: str) -> str:
         """The signature of a thinking block of which the client sees `shown`: all, or nothing."""
@@ -46,12 +53,17 @@ class Seals:
         if not self._ordinal:
             messages = cast("list[dict[str, Any]]", self._request["messages"])
             self._previous = last_block_id(messages)
-            if checks_prefix(self._model.id):
-                prefix = Prefix(self._request)
-                for message in messages:
-                    prefix.add(message)
-                self._prefix = prefix.digest()
+            self._prefix = self._digest()
         return Place(self._prefix, self._previous, self._ordinal)
+
+    def _digest(self) -> bytes:
+        if not checks_prefix(self._model.id):
+            return b""
+        prefix = Prefix(self._request)
+        if not self._compacted:
+            for message in cast("list[dict[str, Any]]", self._request["messages"]):
+                prefix.add(message)
+        return prefix.digest()
 
     def _made(self, signature: str) -> str:
         self._previous = block_id(signature)

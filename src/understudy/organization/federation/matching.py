@@ -25,13 +25,19 @@ _SHARED: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+def tenant_claims(issuer_url: str) -> frozenset[str] | None:
+    """Of an issuer that signs for everybody the claims that say whose workload it is; None of any other."""
+    # Google's tokens may name theirs without a scheme.
+    return _SHARED.get(urlsplit(issuer_url if "://" in issuer_url else f"https://{issuer_url}").hostname or "")
+
+
 def check_match(match: Match, issuer_url: str) -> None:
     """400 for a rule that would take what it should not. Its condition was checked (conditions.py)."""
     condition = match.get("condition")
     prefix, claims = match.get("subject_prefix"), match.get("claims")
     if (prefix is None or not prefix.strip("*")) and not claims and condition is None:
         raise InvalidRequestError("match: at least one of subject_prefix, claims and condition is required")
-    identifying = _SHARED.get(urlsplit(issuer_url).hostname or "")
+    identifying = tenant_claims(issuer_url)
     if identifying is None or identifying & ((claims or {}).keys() | claims_named(condition or "")):
         return
     # A prefix pins a tenant once it reaches beyond the tenant's own name.

@@ -6,10 +6,10 @@ import re
 from posixpath import basename, dirname
 from typing import Final, NamedTuple
 
-from understudy.files.file import Owner
 from understudy.files.media_types import HEAD, media_type_of
 from understudy.files.names import clean_filename
 from understudy.files.service import Described, FileService
+from understudy.http.principal import Owner
 from understudy.sandbox.interface import PathError, Sandbox, StoredFile
 from understudy.storage.blob_writer import BlobWriter
 from understudy.tools.code_execution.reading import let_go
@@ -50,6 +50,8 @@ async def keep_outputs(service: FileService, owner: Owner, sandbox: Sandbox, dir
             kept.file_ids.append(await _store(service, owner, sandbox, file))
         except ApiError as error:
             kept.remarks.append(f"{name} could not be passed on: {error.message}")
+        except PathError as error:
+            kept.remarks.append(f"{name} could not be passed on: {error}")
     if len(found) > _MOST_FILES:
         kept.remarks.append(f"Only {_MOST_FILES} of {len(found)} files were passed on.")
     return kept

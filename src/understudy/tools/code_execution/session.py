@@ -11,8 +11,8 @@ from typing import Any, Final, cast
 
 import structlog
 
-from understudy.files.file import Owner as FileOwner
 from understudy.files.service import FileService
+from understudy.http.principal import Owner as FileOwner
 from understudy.sandbox.interface import Container, Containers, Owner, Sandbox, SandboxError
 from understudy.tools.code_execution.commands import command_error, execute
 from understudy.tools.code_execution.editor import edit, editor_error

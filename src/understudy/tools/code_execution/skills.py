@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from understudy.files.file import Owner
+from understudy.http.principal import Owner
 from understudy.sandbox.interface import SKILLS, PathError, Sandbox
 from understudy.tools.code_execution.reading import TooLargeError, read
+
+# Seconds.
+_REMOVED_WITHIN: Final = 20.0
 
 
 class SkillFile(Protocol):
@@ -56,8 +59,14 @@ async def mount(sandbox: Sandbox, skill: MountedSkill) -> None:
     try:
         if await read(sandbox, marker, len(stamp)) == stamp:
             return
-    except (PathError, TooLargeError):
-        pass
+        other = True
+    except TooLargeError:
+        other = True
+    except PathError:
+        other = False
+    if other:
+        # No file of another version may stay beside those of this one.
+        await sandbox.exec(["rm", "-rf", "--", f"{SKILLS}/{skill.name}"], timeout=_REMOVED_WITHIN)
     for file in skill.files:
         await sandbox.put(f"{SKILLS}/{skill.name}/{file.path}", file.open(), mode=0o755 if file.executable else 0o644)
     await sandbox.put(marker, stamp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from posixpath import splitext
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from understudy.files.file import File
 from understudy.files.service import FileService
@@ -13,10 +13,18 @@ from understudy.sandbox.interface import INPUT_DIR, PathError, Sandbox
 _Block: TypeAlias = dict[str, Any]
 
 
-class Uploads:
-    """The files of one request, each with its path in the container."""
+class _Upload(NamedTuple):
+    """`path`: in the container. `new`: no answer has come yet since it was given."""
 
-    def __init__(self, service: FileService, paths: dict[str, tuple[File, str]]) -> None:
+    file: File
+    path: str
+    new: bool
+
+
+class Uploads:
+    """The files of one request, by their ids."""
+
+    def __init__(self, service: FileService, paths: dict[str, _Upload]) -> None:
         self._service = service
         self._paths = paths
 
@@ -34,27 +42,34 @@ class Uploads:
         if not any(True for _ in _blocks(content)):
             return message
         told = [
-            {**block, "path": self._paths[block["file_id"]][1]} if block["type"] == "container_upload" else block
+            {**block, "path": self._paths[block["file_id"]].path} if block["type"] == "container_upload" else block
             for block in cast("list[_Block]", content)
         ]
         return {**message, "content": told}
 
     async def put(self, sandbox: Sandbox) -> None:
-        """Bring into the container what is not there."""
+        """Bring into the container what is not there. What programs have changed since stays as they left it."""
         try:
             there = {file.path: file.sha256 for file in await sandbox.files(INPUT_DIR)}
         except PathError:
             there = {}
-        for file, path in self._paths.values():
-            if there.get(path) != file.sha256:
-                await sandbox.put(path, await self._service.content(file))
+        for file, path, new in self._paths.values():
+            if path not in there or (new and there[path] != file.sha256):
+                try:
+                    await sandbox.put(path, await self._service.content(file))
+                except PathError:
+                    # A program has put something else there.
+                    if new:
+                        raise
 
 
 async def find_uploads(service: FileService, workspace_id: str, request: _Block) -> Uploads:
     """Look the files up. Raises NotFoundError for the first that is not there, is another workspace's, or expired."""
-    paths: dict[str, tuple[File, str]] = {}
+    paths: dict[str, _Upload] = {}
     taken: set[str] = set()
-    for message in cast("list[_Block]", request["messages"]):
+    messages = cast("list[_Block]", request["messages"])
+    answered = max((index for index, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
+    for index, message in enumerate(messages):
         for block in _blocks(message.get("content")):
             file_id: str = block["file_id"]
             if file_id in paths:
@@ -62,7 +77,7 @@ async def find_uploads(service: FileService, workspace_id: str, request: _Block)
             file = await service.usable(workspace_id, file_id)
             name = _free(file.filename, taken)
             taken.add(name)
-            paths[file_id] = file, f"{INPUT_DIR}/{name}"
+            paths[file_id] = _Upload(file, f"{INPUT_DIR}/{name}", index > answered)
     return Uploads(service, paths)
 
 

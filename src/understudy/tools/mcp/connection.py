@@ -24,7 +24,14 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp.types import CallToolRequest, CallToolRequestParams, CallToolResult, Implementation, PaginatedRequestParams
+from mcp.types import (
+    PARSE_ERROR,
+    CallToolRequest,
+    CallToolRequestParams,
+    CallToolResult,
+    Implementation,
+    PaginatedRequestParams,
+)
 
 from understudy import __version__
 from understudy.net.guard import Guard, Target
@@ -90,7 +97,8 @@ class Connection:
         task = self._task
         if task is None:
             return
-        await asyncio.wait({task}, timeout=_CLOSING)
+        if self._ready.done():
+            await asyncio.wait({task}, timeout=_CLOSING)
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=_CLOSING)
@@ -120,6 +128,7 @@ class Connection:
         """What was asked for, unless it takes too long, is too much, or the connection ends first."""
         if self._task is None:
             self._task = asyncio.create_task(self._hold())
+            self._task.add_done_callback(_seen)
         if self._transport is not None:
             self._transport.allow(self._bounds.size)
         doing = asyncio.create_task(asked)
@@ -129,7 +138,9 @@ class Connection:
                 raise self._failed("the connection ended" if self._task.done() else "it took too long")
             return doing.result()
         except MCPError as error:
-            raise self._failed("the server answered with an error", said=error.error.message) from error
+            # The client's own complaints of what it could not read come the same way.
+            said = None if error.error.code == PARSE_ERROR else error.error.message
+            raise self._failed(f"the server answered with error {error.error.code}", said=said) from error
         except (httpx2.HTTPError, httpx2.StreamError, ValueError, RuntimeError, OSError) as error:
             # pydantic's errors are ValueErrors: what came is not what the protocol wants.
             raise self._failed(type(error).__name__) from error
@@ -145,7 +156,7 @@ class Connection:
             return ConnectionFailedError(transport.refusal)
         if transport.too_large:
             return ConnectionFailedError("it says too much")
-        return ConnectionFailedError(why, status=transport.status, said=said)
+        return ConnectionFailedError(why, status=transport.status, said=None if transport.broken else said)
 
     async def _hold(self) -> None:
         """Connect, and stay connected until it is closed. A failure ends it: who waits sees that."""
@@ -175,7 +186,7 @@ class Connection:
             streams, mode="auto" if streamable else "legacy", cache=None, client_info=_CLIENT
         ) as connected:
             assert self._transport is not None
-            self._transport.status = None
+            self._transport.status, self._transport.connected = None, True
             self._ready.set_result(connected)
             await self._closing.wait()
 

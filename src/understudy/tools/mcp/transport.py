@@ -31,8 +31,9 @@ class TooLargeError(httpx2.StreamError):
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Reaches the origin of `target` and nothing else; whatever leads elsewhere is refused.
 
-    `token` goes with every request. `allow` says how many bytes may come before it is called again. `status` is the
-    last that was an error; `refusal` says why a connection was refused.
+    `token` goes with every request. `allow` says how many bytes may come before it is called again. Since then
+    `status` is the last that was an error, and `broken`: a connection could not be made, or broke off. `refusal` says
+    why one was refused. `connected` is to be set when the server has shown that it is one of MCP.
     """
 
     def __init__(self, guard: Guard, target: Target, token: str | None, tls: ssl.SSLContext) -> None:
@@ -44,7 +45,9 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             ssl_context=tls, max_connections=_MOST_CONNECTIONS, network_backend=self._backend
         )
         self.status: int | None = None
+        self.connected = False
         self.too_large = False
+        self.broken = False
 
     @property
     def refusal(self) -> str | None:
@@ -52,6 +55,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     def allow(self, size: int) -> None:
         self._left = size
+        self.status = None
+        self.too_large = self.broken = False
 
     def take(self, size: int) -> None:
         """Count bytes that came. Raises TooLargeError."""
@@ -88,8 +93,10 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         try:
             answer = await self._pool.handle_async_request(sent)
         except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, OSError) as error:
+            self.broken = True
             raise httpx2.ConnectError(type(error).__name__, request=request) from error
-        if answer.status >= 400:
+        # Once connected, many a server refuses to be listened to, or to be told farewell.
+        if answer.status >= 400 and (request.method == "POST" or not self.connected):
             self.status = answer.status
         response = httpx2.Response(
             status_code=answer.status,
@@ -98,6 +105,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         )
         if response.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
             await response.aclose()
+            self.broken = True
             raise httpx2.RemoteProtocolError("its content coding was not asked for", request=request)
         return response
 
@@ -120,6 +128,7 @@ class _Counted(httpx2.AsyncByteStream):
                 self._transport.take(len(part))
                 yield part
         except (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException) as error:
+            self._transport.broken = True
             raise httpx2.ReadError(type(error).__name__) from error
 
     async def aclose(self) -> None:

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
@@ -25,6 +26,12 @@ _B: Final = 0.75
 _NAME_WEIGHT: Final = 3
 # Of schemas that nest deeper only the outer parts are searched.
 _DEEPEST: Final = 6
+
+# Stems of words that stand in every text and tell nothing of it.
+_COMMON: Final = frozenset(
+    "a an and any are at be by can do doe for from get giv hav how i if in into is it me my of on one or pleas som "
+    "that the thi to tool use was what when wher which who will with you your".split()
+)
 
 _WORD: Final = re.compile(r"[^\W_\d]+|[0-9]+")
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
@@ -43,6 +50,7 @@ def _parted(text: str) -> str:
     return text if text.islower() else _HUMP.sub(" ", text).lower()
 
 
+@lru_cache(8_192)
 def _stem(word: str) -> str:
     # What is left is always how the word begins, so that it can be looked for.
     for ending, least in (("ies", 5), ("ing", 6), ("es", 5), ("s", 4), ("e", 4), ("y", 4)):
@@ -51,20 +59,22 @@ def _stem(word: str) -> str:
     return word
 
 
-def _arguments(schema: object, depth: int = 0) -> Iterator[str]:
+def _add_arguments(schema: object, texts: list[str], depth: int = 0) -> None:
+    """Add names and descriptions of arguments."""
     if schema.__class__ is not dict or depth > _DEEPEST:
         return
     found = cast("dict[str, Any]", schema)
     properties = found.get("properties")
     if properties.__class__ is dict:
         for name, inner in cast("dict[str, Any]", properties).items():
-            yield name
+            texts.append(name)
             if inner.__class__ is dict:
-                description = inner.get("description")
-                if isinstance(description, str):
-                    yield description
-            yield from _arguments(inner, depth + 1)
-    yield from _arguments(found.get("items"), depth + 1)
+                description = cast("dict[str, Any]", inner).get("description")
+                if description.__class__ is str:
+                    texts.append(cast("str", description))
+                _add_arguments(inner, texts, depth + 1)
+    if "items" in found:
+        _add_arguments(found["items"], texts, depth + 1)
 
 
 def _places(text: str, word: str) -> Iterator[int]:
@@ -81,10 +91,11 @@ class Searchable:
 
     def __init__(self, tools: Sequence[Mapping[str, Any]]) -> None:
         self._names = [str(tool["name"]) for tool in tools]
-        self._texts = [
-            [name, str(tool.get("description") or ""), *_arguments(tool.get("input_schema"))]
-            for name, tool in zip(self._names, tools, strict=True)
-        ]
+        self._texts: list[list[str]] = []
+        for name, tool in zip(self._names, tools, strict=True):
+            texts = [name, str(tool.get("description") or "")]
+            _add_arguments(tool.get("input_schema"), texts)
+            self._texts.append(texts)
 
     def by_words(self, query: str, limit: int) -> list[str]:
         """Names of the best `limit` matches, best first; those that share no word with `query` are none."""
@@ -108,7 +119,8 @@ class Searchable:
         everything = "".join(parts).lower()
         total, average = len(parts), place / len(parts)
         scores: dict[int, float] = {}
-        for word in set(words(query)):
+        asked = set(words(query))
+        for word in asked - _COMMON or asked:
             counted: Counter[int] = Counter()
             for at in _places(everything, word):
                 tool = bisect_right(begins, at) - 1

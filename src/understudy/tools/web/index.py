@@ -114,10 +114,12 @@ class DocumentIndex:
             raise SearchIndexError(f"{type(error).__name__}: {error}") from error
 
     def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
-        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORM:
-            connection.executescript(_TABLES)
         # Other processes wait here, and find it done.
         connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("PRAGMA user_version").fetchone()[0] != _FORM:
+            # One by one: `executescript` would end the transaction.
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
         known: dict[str, str] = dict(connection.execute("SELECT path, stamp FROM files"))
         for file in source_files(self._directory):
             path = file.path.relative_to(self._directory).as_posix()

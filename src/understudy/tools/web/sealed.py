@@ -18,6 +18,10 @@ from typing import Final
 PURPOSE: Final = "web results"
 """What `RootSecret.derive_all` is asked for."""
 
+CONTENT: Final = "web_search_result"
+INDEX: Final = "web_search_result_location"
+"""What `encrypted_content` and `encrypted_index` are sealed as."""
+
 # Field 2 of a protobuf message, as those of the real service begin (recorded).
 _TAG: Final = 0x12
 _SIV: Final = 32

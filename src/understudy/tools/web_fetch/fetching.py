@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from understudy.documents.html_reader import HtmlError, HtmlReader
+from understudy.documents.reader import PdfError, PdfReader
 from understudy.net.client import Fetched, Fetcher, FetchError, FetchTooLargeError
 from understudy.net.guard import UrlRefusedError
 from understudy.tools.web.index import DocumentIndex, SearchIndexError
@@ -29,6 +30,9 @@ FetchCode: TypeAlias = Literal[
 
 MOST_BYTES: Final = 10 * 1024 * 1024
 """Of a page or PDF [guess]: a PDF goes into the prompt, and a request of the API has no more than 32 MB."""
+
+MOST_PAGES: Final = 100
+"""Of a PDF: what every model takes in a request."""
 
 _TIMEOUT: Final = 30.0
 _KEPT_FOR: Final = 15 * 60.0
@@ -58,7 +62,8 @@ class WebPage:
 
 
 class Fetching:
-    """`fetcher` is None where nothing may be fetched from the web, `index` where the operator has no documents.
+    """`fetcher` is None where nothing may be fetched from the web, `index` where the operator has no documents. Without
+    `pdfs` nobody looks whether a PDF can be read.
 
     What was fetched is kept for 15 minutes for the same organization, unless a request wants it fresh.
     """
@@ -69,12 +74,14 @@ class Fetching:
         html: HtmlReader,
         index: DocumentIndex | None = None,
         *,
+        pdfs: PdfReader | None = None,
         robots: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._fetcher = fetcher
         self._html = html
         self._index = index
+        self._pdfs = pdfs
         self._robots = Robots(self._robots_of, clock) if robots else None
         self._clock = clock
         self._kept: OrderedDict[tuple[str, str], tuple[float, WebPage]] = OrderedDict()
@@ -89,7 +96,7 @@ class Fetching:
         if use_cache and kept is not None and kept[0] > self._clock() and allowed(kept[1].url):
             self._kept.move_to_end(key)
             return kept[1]
-        page = await self._own(url) or await self._from_web(url, allowed)
+        page = await self._own(url) or await self._from_web(url, organization_id, allowed)
         self._keep(key, page)
         return page
 
@@ -105,7 +112,7 @@ class Fetching:
             raise FetchFailedError("unavailable", str(error)) from error
         return None if page is None else WebPage(url, "text", page.text, page.title, datetime.now(UTC))
 
-    async def _from_web(self, url: str, allowed: Callable[[str], bool]) -> WebPage:
+    async def _from_web(self, url: str, organization_id: str, allowed: Callable[[str], bool]) -> WebPage:
         if self._fetcher is None:
             raise FetchFailedError("url_not_allowed", "this server fetches nothing (net.url_sources)")
         if self._robots is not None and not await self._robots.allows(url):
@@ -113,7 +120,7 @@ class Fetching:
         fetched = await self._fetched(self._fetcher, url)
         if not allowed(fetched.final_url):
             raise FetchFailedError("url_not_allowed", "it leads to a domain that is not allowed")
-        return await self._read(fetched)
+        return await self._read(fetched, organization_id)
 
     async def _fetched(self, fetcher: Fetcher, url: str) -> Fetched:
         try:
@@ -126,9 +133,10 @@ class Fetching:
             limited = str(error) == "status 429"
             raise FetchFailedError("too_many_requests" if limited else "url_not_accessible", str(error)) from error
 
-    async def _read(self, fetched: Fetched) -> WebPage:
+    async def _read(self, fetched: Fetched, organization_id: str) -> WebPage:
         now, kind = datetime.now(UTC), fetched.content_type
         if kind == "application/pdf" or (not kind and fetched.body.startswith(b"%PDF-")):
+            await self._check_pdf(fetched.body, organization_id)
             return WebPage(fetched.final_url, "pdf", base64.b64encode(fetched.body).decode(), None, now)
         if kind in _HTML or (not kind and fetched.body.lstrip()[:1] == b"<"):
             if not self._html.available:
@@ -143,6 +151,21 @@ class Fetching:
         if not kind or kind.startswith("text/") or kind in _TEXT or kind.endswith(("+json", "+xml")):
             return WebPage(fetched.final_url, "text", fetched.body.decode("utf-8", "replace"), None, now)
         raise FetchFailedError("unsupported_content_type", kind)
+
+    async def _check_pdf(self, body: bytes, organization_id: str) -> None:
+        """What cannot be read would fail the request later."""
+        if self._pdfs is None:
+            return
+        if not self._pdfs.available:
+            raise FetchFailedError("unsupported_content_type", "reading PDFs needs the extra `documents`")
+        try:
+            found = await self._pdfs.read(body, tenant=organization_id)
+        except PdfError as error:
+            raise FetchFailedError("url_not_accessible", "the PDF cannot be read") from error
+        except OverloadedError as error:
+            raise FetchFailedError("unavailable", "too many PDFs are being read") from error
+        if found.page_count > MOST_PAGES:
+            raise FetchFailedError("content_too_large", "the PDF has too many pages")
 
     async def _robots_of(self, url: str) -> str | None:
         assert self._fetcher is not None

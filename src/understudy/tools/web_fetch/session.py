@@ -27,6 +27,8 @@ KINDS: Final = frozenset({"web_fetch_20250910", "web_fetch_20260209", "web_fetch
 
 _LONGEST_URL: Final = 250
 
+_DIRECT: Final = {"type": "direct"}
+
 _INPUT: Final = {
     "type": "object",
     "properties": {
@@ -69,12 +71,11 @@ class WebFetchSession:
     def __init__(self, tool: WebFetch, asked: Asked, declared: dict[str, Any], domains: DomainFilter) -> None:
         self._tool = tool
         self._organization_id = asked.organization_id
-        self._request = asked.request
+        self._messages: list[dict[str, Any]] = asked.request["messages"]
         self._domains = domains
         self._left: int | None = declared.get("max_uses")
         self._most_tokens: int | None = declared.get("max_content_tokens")
-        citations = cast("dict[str, Any]", declared.get("citations") or {})
-        self._cited = citations.get("enabled") is True
+        self._citations: dict[str, Any] | None = declared.get("citations")
         self._use_cache = declared.get("use_cache") is not False
         self._url_sources: dict[str, Any] | None = declared.get("url_sources")
         self.functions = (ServerFunction(declared["type"], NAME, _DESCRIPTION, _INPUT),)
@@ -83,8 +84,6 @@ class WebFetchSession:
         return name == NAME
 
     def prompted(self, request: dict[str, Any]) -> dict[str, Any]:
-        # What the turn has found by now counts as well.
-        self._request = request
         return request
 
     async def start(self) -> None:
@@ -103,7 +102,8 @@ class WebFetchSession:
             self._left -= 1
         if "://" not in url:
             url = "https://" + url
-        if url not in UrlsOfConversation(self._request, self._url_sources):
+        # What the turn has found by now counts as well.
+        if url not in UrlsOfConversation(call.messages or self._messages, self._url_sources):
             return _failed("url_not_in_prior_context")
         if not self._domains.allows(url):
             return _failed("url_not_allowed")
@@ -120,7 +120,7 @@ class WebFetchSession:
             "retrieved_at": page.retrieved_at.isoformat(),
             "content": await self._document(page),
         }
-        return ToolResult("web_fetch_tool_result", content, web_fetch_requests=1)
+        return ToolResult("web_fetch_tool_result", content, web_fetch_requests=1, caller=_DIRECT)
 
     async def _document(self, page: WebPage) -> dict[str, Any]:
         if page.kind == "pdf":
@@ -129,8 +129,8 @@ class WebFetchSession:
             text = page.data if self._most_tokens is None else await first_tokens(page.data, self._most_tokens)
             source = {"type": "text", "media_type": "text/plain", "data": text}
         document: dict[str, Any] = {"type": "document", "source": source, "title": page.title}
-        if self._cited:
-            document["citations"] = {"enabled": True}
+        if self._citations is not None:
+            document["citations"] = {"enabled": self._citations.get("enabled") is True}
         return document
 
     async def close(self) -> None:
@@ -157,4 +157,5 @@ async def first_tokens(text: str, most: int) -> str:
 
 
 def _failed(code: str) -> ToolResult:
-    return ToolResult("web_fetch_tool_result", {"type": "web_fetch_tool_result_error", "error_code": code})
+    content = {"type": "web_fetch_tool_result_error", "error_code": code}
+    return ToolResult("web_fetch_tool_result", content, caller=_DIRECT)

@@ -8,7 +8,7 @@ parameter `url_sources` of the official SDK.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import urlsplit, urlunsplit
 
@@ -58,13 +58,13 @@ def urls_in(text: str) -> Iterator[str]:
 
 
 class UrlsOfConversation:
-    """The URLs that a request's conversation has, from the sources that `url_sources` allows (None: all)."""
+    """The URLs that a conversation has, from the sources that `url_sources` allows (None: all)."""
 
-    def __init__(self, request: Mapping[str, Any], url_sources: Mapping[str, Any] | None) -> None:
+    def __init__(self, messages: Sequence[_Block], url_sources: Mapping[str, Any] | None) -> None:
         self._sources = url_sources or {}
         self._found: set[str] = set()
         names: dict[str, str] = {}
-        for message in cast("list[_Block]", request["messages"]):
+        for message in messages:
             content: Any = message["content"]
             blocks = cast("list[_Block]", content) if isinstance(content, list) else []
             if message["role"] == "user" and isinstance(content, str):

@@ -7,7 +7,8 @@ calls all of them directly, and they find the same.
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
 
 import structlog
 
@@ -15,7 +16,8 @@ from understudy.tools.protocol import Asked, ToolCall, ToolResult
 from understudy.tools.web.documents import Page
 from understudy.tools.web.domains import DomainFilter, domain_filter
 from understudy.tools.web.providers import SearchFailedError, SearchProvider
-from understudy.tools.web.sealed import Sealed
+from understudy.tools.web.results import read_result
+from understudy.tools.web.sealed import CONTENT, Sealed
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.server_tools import ServerFunction
 
@@ -24,12 +26,11 @@ _log = structlog.stdlib.get_logger("understudy.tools")
 NAME: Final = "web_search"
 KINDS: Final = frozenset({"web_search_20250305", "web_search_20260209", "web_search_20260318"})
 
-CONTENT: Final = "web_search_result"
-"""What `encrypted_content` is sealed as."""
-
 # Characters of a query [guess: that there is a bound is documented, by the error code `query_too_long`].
 _LONGEST_QUERY: Final = 1_000
 _MOST_RESULTS: Final = 10
+
+_DIRECT: Final = {"type": "direct"}
 
 _INPUT: Final = {
     "type": "object",
@@ -43,12 +44,16 @@ _DESCRIPTION: Final = (
 )
 
 
-class WebSearch:
-    """The web search tool. Implements ServerTool."""
+Admit: TypeAlias = Callable[[Asked], Awaitable[bool]]
 
-    def __init__(self, provider: SearchProvider, sealed: Sealed) -> None:
+
+class WebSearch:
+    """The web search tool. Implements ServerTool. `admit` is asked before each search whether it may be made now."""
+
+    def __init__(self, provider: SearchProvider, sealed: Sealed, admit: Admit | None = None) -> None:
         self.provider = provider
         self.sealed = sealed
+        self.admit = admit
 
     def serves(self, kind: str) -> bool:
         return kind in KINDS
@@ -71,7 +76,7 @@ class WebSearchSession:
 
     def __init__(self, tool: WebSearch, asked: Asked, declared: dict[str, Any], domains: DomainFilter) -> None:
         self._tool = tool
-        self._organization_id = asked.organization_id
+        self._asked = asked
         self._domains = domains
         self._left: int | None = declared.get("max_uses")
         location = cast("dict[str, str | None]", declared.get("user_location") or {})
@@ -82,37 +87,7 @@ class WebSearchSession:
         return name == NAME
 
     def prompted(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Results with what they say, instead of how it is sealed. 400 for a seal that is not ours, or was changed."""
-        messages: list[dict[str, Any]] = []
-        changed = False
-        for number, message in enumerate(request["messages"]):
-            content = message["content"]
-            if message["role"] == "assistant" and isinstance(content, list):
-                opened = [
-                    self._opened(block, f"messages.{number}.content.{place}")
-                    if block["type"] == "web_search_tool_result"
-                    else block
-                    for place, block in enumerate(cast("list[dict[str, Any]]", content))
-                ]
-                changed = changed or opened != content
-                message = {**message, "content": opened}
-            messages.append(message)
-        return {**request, "messages": messages} if changed else request
-
-    def _opened(self, block: dict[str, Any], path: str) -> dict[str, Any]:
-        found = block["content"]
-        if not isinstance(found, list):
-            return block
-        results: list[dict[str, Any]] = []
-        for place, result in enumerate(cast("list[dict[str, Any]]", found)):
-            text = self._tool.sealed.open(CONTENT, self._organization_id, result["encrypted_content"])
-            if text is None:
-                # Text: [guess]; "if it is missing or modified, the request fails with a 400" (web-search-tool.md).
-                raise InvalidRequestError(
-                    f"{path}.content.{place}.encrypted_content: Invalid encrypted content in web search result"
-                )
-            results.append({**result, "encrypted_content": text})
-        return {**block, "content": results}
+        return request
 
     async def start(self) -> None:
         """Nothing is made ready."""
@@ -127,19 +102,28 @@ class WebSearchSession:
             if self._left <= 0:
                 return _failed("max_uses_exceeded")
             self._left -= 1
+        if self._tool.admit is not None and not await self._tool.admit(self._asked):
+            return _failed("too_many_requests")
         try:
             pages = await self._tool.provider.search(query, _MOST_RESULTS, self._domains.allows, self._location or None)
         except SearchFailedError as error:
             _log.warning("a web search failed", reason=str(error)[:500])
             return _failed(error.code)
-        return ToolResult("web_search_tool_result", [self._result(page) for page in pages], web_search_requests=1)
+        results = [self._result(page) for page in pages]
+        return ToolResult(
+            "web_search_tool_result",
+            results,
+            web_search_requests=1,
+            caller=_DIRECT,
+            read=[read_result(result, page.text) for result, page in zip(results, pages, strict=True)],
+        )
 
     def _result(self, page: Page) -> dict[str, Any]:
         return {
             "type": "web_search_result",
             "title": page.title,
             "url": page.url,
-            "encrypted_content": self._tool.sealed.seal(CONTENT, self._organization_id, page.text),
+            "encrypted_content": self._tool.sealed.seal(CONTENT, self._asked.organization_id, page.text),
             "page_age": page.page_age,
         }
 
@@ -148,4 +132,5 @@ class WebSearchSession:
 
 
 def _failed(code: str) -> ToolResult:
-    return ToolResult("web_search_tool_result", {"type": "web_search_tool_result_error", "error_code": code})
+    content = {"type": "web_search_tool_result_error", "error_code": code}
+    return ToolResult("web_search_tool_result", content, caller=_DIRECT)

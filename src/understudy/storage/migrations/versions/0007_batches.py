@@ -47,14 +47,7 @@ def _batches() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
     )
     op.create_index(op.f(f"ix_{table}_workspace_id_created_at_id"), table, ["workspace_id", "created_at", "id"])
-    not_ended = sa.text("status <> 'ended'")
-    op.create_index(
-        op.f(f"ix_{table}_not_ended"),
-        table,
-        ["organization_id", "workspace_id"],
-        sqlite_where=not_ended,
-        postgresql_where=not_ended,
-    )
+    op.create_index(op.f(f"ix_{table}_status_archived_at_created_at"), table, ["status", "archived_at", "created_at"])
 
 
 def _chunks() -> None:
@@ -73,14 +66,8 @@ def _chunks() -> None:
         _seconds("not_before", nullable=False, default="0"),
         sa.PrimaryKeyConstraint("batch_id", "number", name=op.f(f"pk_{table}")),
     )
-    not_done = sa.text("state < 2")
-    op.create_index(
-        op.f(f"ix_{table}_not_done"),
-        table,
-        ["workspace_id", "state", "not_before"],
-        sqlite_where=not_done,
-        postgresql_where=not_done,
-    )
+    columns = ["state", "workspace_id", "batch_id", "number"]
+    op.create_index(op.f(f"ix_{table}_{'_'.join(columns)}"), table, columns)
 
 
 def _results() -> None:
