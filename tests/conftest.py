@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
-from installations import databases
+from installations import databases, installation
 from servers import RunningServer, ServerStarter, start_server
 from services import Postgres, RedisServer, postgres_server
 
@@ -102,3 +105,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 if name == "summary" and report.when == "call":
                     terminalreporter.section(report.nodeid.rpartition("::")[2])
                     terminalreporter.line(str(text))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory to be copied: migrating takes longer than most tests here."""
+    folder = tmp_path_factory.mktemp("migrated") / "data"
+
+    async def make() -> None:
+        async with installation(folder):
+            pass
+
+    with databases.on(None):
+        asyncio.run(make())
+    return folder
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, migrated: Path) -> Path:
+    return shutil.copytree(migrated, tmp_path / "data")

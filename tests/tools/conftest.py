@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -12,29 +10,10 @@ import pytest
 import pytest_asyncio
 
 from bubblewrap import have_bubblewrap
-from installations import databases, installation
 from servers import RunningServer, start_server
 
 from .api import Api, tools_api
 from .real import MODEL, TOOLS, asked, client
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("migrated") / "data"
-
-    async def make() -> None:
-        async with installation(folder):
-            pass
-
-    with databases.on(None):
-        asyncio.run(make())
-    return folder
-
-
-@pytest.fixture
-def data_dir(tmp_path: Path, migrated: Path) -> Path:
-    return shutil.copytree(migrated, tmp_path / "data")
 
 
 @pytest_asyncio.fixture

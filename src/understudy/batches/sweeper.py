@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-import structlog
 from sqlalchemy import select, update
 
-from understudy.batches.batch import PREFIX
+from understudy.batches.batch import PREFIX, requests_name
 from understudy.batches.service import BatchService
 from understudy.batches.tables import message_batches
-from understudy.storage.blobs import BlobsError
 from understudy.storage.database import Database
+from understudy.storage.sweeping import Sweep, Sweeps, delete_orphans
 
 ABANDONED: Final = 2 * 3_600.0
 """Seconds after which a blob without a batch is not about to get one any more; as in files/sweeper.py."""
@@ -22,43 +20,22 @@ _ORPHANS_EVERY: Final = 6 * 3_600.0
 _AT_ONCE: Final = 500
 
 _B = message_batches.c
-_log = structlog.stdlib.get_logger("understudy.batches")
 
 
 class BatchSweeper:
-    """Every server may run one: what one has removed the others do not find. Times in seconds."""
+    """Times in seconds."""
 
     def __init__(self, db: Database, service: BatchService, *, abandoned: float = ABANDONED) -> None:
         self._db = db
         self._service = service
         self._abandoned = abandoned
-        self._task: asyncio.Task[None] | None = None
+        self._sweeps = Sweeps("batches")
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="batches sweeper")
+        self._sweeps.start(Sweep(self.archive, _EVERY, _EVERY), Sweep(self.sweep_orphans, _EVERY, _ORPHANS_EVERY))
 
     async def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        orphans_at = loop.time() + _EVERY
-        failing = False
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                await self.archive()
-                if loop.time() >= orphans_at:
-                    await self.sweep_orphans()
-                    orphans_at = loop.time() + _ORPHANS_EVERY
-                failing = False
-            except Exception as error:
-                if not failing:  # one line an outage
-                    _log.warning("batches cannot be swept", reason=f"{type(error).__name__}: {error}"[:300])
-                failing = True
+        await self._sweeps.stop()
 
     async def archive(self) -> int:
         """Delete the results of batches that were made long ago. Returns how many batches."""
@@ -79,39 +56,24 @@ class BatchSweeper:
 
     async def sweep_orphans(self) -> int:
         """Delete blobs that no batch needs. Returns how many. Raises BlobsError."""
-        before = self._service.clock() - self._abandoned
-        swept = await self._service.blobs.clear_unfinished(PREFIX, self._abandoned)
-        some: list[str] = []
-        async for blob in self._service.blobs.list(PREFIX):
-            if blob.modified < before:
-                some.append(blob.name)
-            if len(some) >= _AT_ONCE:
-                swept += await self._delete_orphans(some)
-                some.clear()
-        swept += await self._delete_orphans(some)
-        if swept:
-            _log.info("blobs without a batch were deleted", count=swept)
-        return swept
+        service = self._service
+        return await delete_orphans(service.blobs, PREFIX, self._needed, now=service.clock(), abandoned=self._abandoned)
 
-    async def _delete_orphans(self, names: list[str]) -> int:
-        if not names:
-            return 0
+    async def _needed(self, names: list[str]) -> set[str]:
         # …/<batch>/requests, …/<batch>/results-<number>
-        ids = {name.split("/")[-2] for name in names}
-        query = select(_B.id, _B.workspace_id, _B.status, _B.requests_blob, _B.results_blob)
-        kept: set[str] = set()
+        batches = {name: name.split("/")[-2] for name in names}
+        query = select(_B.id, _B.workspace_id, _B.status, _B.results_blob)
+        query = query.where(_B.id.in_(set(batches.values())), _B.archived_at.is_(None))
         async with self._db.connect() as connection:
-            rows = await connection.execute(query.where(_B.id.in_(ids), _B.archived_at.is_(None)))
-            for row in rows:
-                # Until it ends its results may be just being written; after that nobody needs its requests.
-                if row.status == "ended":
-                    kept.add(row.results_blob)
-                else:
-                    kept.update((row.requests_blob, row.requests_blob.rpartition("/")[0] + "/results"))
-        orphans = [name for name in names if name not in kept]
-        try:
-            await self._service.blobs.delete(orphans)
-        except BlobsError as error:
-            _log.warning("blobs could not be deleted", reason=str(error)[:300])
-            return 0
-        return len(orphans)
+            found = {row.id: row for row in await connection.execute(query)}
+        kept: set[str] = set()
+        for name, batch_id in batches.items():
+            row = found.get(batch_id)
+            # Until it ends its results may be just being written; after that nobody needs its requests.
+            if row is not None and (
+                name == row.results_blob
+                if row.status == "ended"
+                else name.startswith(requests_name(row.workspace_id, row.id).removesuffix("requests"))
+            ):
+                kept.add(name)
+        return kept

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import Row, select
 
@@ -20,6 +20,7 @@ from understudy.control.analytics_params import (
     GROUPED,
     USAGE,
     CostParams,
+    Group,
     Range,
     UsageParams,
     check_grouping,
@@ -55,30 +56,7 @@ _RANKED_BY: Final[Mapping[str, Sequence[str]]] = {
     "amount": COSTS,
     "list_amount": COSTS,
 }
-_NULLS: Final[Mapping[str, None]] = dict.fromkeys(
-    (
-        "actor",
-        "actor_type",
-        "agent_id",
-        "api_key_id",
-        "claude_tag_category",
-        "claude_tag_user_id",
-        "context_window",
-        "deployment_id",
-        "environment_id",
-        "inference_geo",
-        "model",
-        "organization_id",
-        "product",
-        "rbac_group_id",
-        "service_tier",
-        "session_id",
-        "slack_channel_id",
-        "speed",
-        "user_profile_id",
-        "workspace_id",
-    )
-)
+_NULLS: Final[Mapping[str, None]] = dict.fromkeys(get_args(Group))
 
 
 class Analytics:

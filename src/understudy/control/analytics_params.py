@@ -28,7 +28,7 @@ _LONGEST: Final = 31 * DAY
 _LONGEST_OF_MINUTES: Final = DAY
 _MOST_DIMENSIONS: Final = 5
 
-_Group = Literal[
+Group = Literal[
     "actor",
     "actor_type",
     "agent_id",
@@ -98,8 +98,8 @@ _Filters = TypedDict(
 )
 
 
-_UsageGroups = TypedDict("_UsageGroups", {"group_by[]": NotRequired[list[_Group]]})
-_CostGroups = TypedDict("_CostGroups", {"group_by[]": NotRequired[list[Literal[_Group, "cost_type", "token_type"]]]})
+_UsageGroups = TypedDict("_UsageGroups", {"group_by[]": NotRequired[list[Group]]})
+_CostGroups = TypedDict("_CostGroups", {"group_by[]": NotRequired[list[Literal[Group, "cost_type", "token_type"]]]})
 
 
 class _Params(TimeParams, _Filters):

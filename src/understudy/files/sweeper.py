@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import Final
 
-import structlog
 from sqlalchemy import delete, select, true, update
 
 from understudy.files.file import PREFIX, blob_name
 from understudy.files.service import FileService
 from understudy.files.tables import files
 from understudy.http.principal import Owner
-from understudy.storage.blobs import BlobsError
 from understudy.storage.database import Database
+from understudy.storage.sweeping import Sweep, Sweeps, delete_orphans
 
 METADATA_KEPT: Final = 30 * 86_400.0
 """Seconds that the metadata of an expired file stay readable (Files guide)."""
@@ -27,43 +25,21 @@ _EVERY: Final = 60.0
 _ORPHANS_EVERY: Final = 6 * 3_600.0
 _AT_ONCE: Final = 500
 
-_log = structlog.stdlib.get_logger("understudy.files")
-
 
 class Sweeper:
-    """Every server may run one: what one has removed the others do not find. Times in seconds."""
+    """Times in seconds."""
 
     def __init__(self, db: Database, service: FileService, *, abandoned: float = ABANDONED) -> None:
         self._db = db
         self._service = service
         self._abandoned = abandoned
-        self._task: asyncio.Task[None] | None = None
+        self._sweeps = Sweeps("files")
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="files")
+        self._sweeps.start(Sweep(self.sweep_expired, _EVERY, _EVERY), Sweep(self.sweep_orphans, _EVERY, _ORPHANS_EVERY))
 
     async def stop(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
-
-    async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        orphans_at = loop.time() + _EVERY
-        failing = False
-        while True:
-            await asyncio.sleep(_EVERY)
-            try:
-                await self.sweep_expired()
-                if loop.time() >= orphans_at:
-                    await self.sweep_orphans()
-                    orphans_at = loop.time() + _ORPHANS_EVERY
-                failing = False
-            except Exception as error:
-                if not failing:  # one line an outage
-                    _log.warning("files cannot be swept", reason=f"{type(error).__name__}: {error}"[:300])
-                failing = True
+        await self._sweeps.stop()
 
     async def sweep_expired(self) -> int:
         """Delete the bytes of expired files, and the metadata of those that expired long ago. Returns how many of the
@@ -108,31 +84,11 @@ class Sweeper:
 
     async def sweep_orphans(self) -> int:
         """Delete blobs that belong to no file. Returns how many. Raises BlobsError."""
-        before = self._service.clock() - self._abandoned
-        swept = await self._service.blobs.clear_unfinished(PREFIX, self._abandoned)
-        some: list[str] = []
-        async for blob in self._service.blobs.list(PREFIX):
-            if blob.modified < before:
-                some.append(blob.name)
-            if len(some) >= _AT_ONCE:
-                swept += await self._delete_orphans(some)
-                some.clear()
-        swept += await self._delete_orphans(some)
-        if swept:
-            _log.info("blobs without a file were deleted", count=swept)
-        return swept
+        service = self._service
+        return await delete_orphans(service.blobs, PREFIX, self._needed, now=service.clock(), abandoned=self._abandoned)
 
-    async def _delete_orphans(self, names: list[str]) -> int:
-        if not names:
-            return 0
+    async def _needed(self, names: list[str]) -> set[str]:
         ids = {name.rpartition("/")[2] for name in names}
+        query = select(files.c.workspace_id, files.c.id).where(files.c.id.in_(ids), files.c.stored == true())
         async with self._db.connect() as connection:
-            query = select(files.c.workspace_id, files.c.id).where(files.c.id.in_(ids), files.c.stored == true())
-            kept = {blob_name(row.workspace_id, row.id) for row in await connection.execute(query)}
-        orphans = [name for name in names if name not in kept]
-        try:
-            await self._service.blobs.delete(orphans)
-        except BlobsError as error:
-            _log.warning("blobs could not be deleted", reason=str(error)[:300])
-            return 0
-        return len(orphans)
+            return {blob_name(row.workspace_id, row.id) for row in await connection.execute(query)}

@@ -34,6 +34,8 @@ _BLOCK: Final = 8
 # What comes with documents to be cited, and with a schema for the answer: recorded.
 _CITATIONS_PROMPT: Final = 590
 _FORMAT_PROMPT: Final = 150
+# What stands around a summary of what was before: two recorded answers agree within 3.
+_SUMMARY: Final = 84
 _DEFERRED_PROMPT: Final = 40
 
 # Longer contents are read in stretches.
@@ -276,7 +278,7 @@ class Prompt:
             self.texts.clear()
             self.waiting.clear()
             self._referenced.clear()
-            self.fixed += _TURN
+            self.fixed += _TURN + _SUMMARY
             self.texts.append(block["content"])
         self.text_tokens += _BLOCK
         if block.get("tool_changes"):
