@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -33,9 +34,14 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerStarter]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Generator[Postgres]:
+def postgres() -> Generator[Postgres]:
     """A PostgreSQL server, one for each pytest worker."""
-    with postgres_server(tmp_path_factory.mktemp("pg")) as running:
+    # Not below pytest's own directory: root runs it as another user, and every other run of pytest on the machine shuts
+    # that directory to all but its owner.
+    with (
+        tempfile.TemporaryDirectory(prefix="understudy-pg-", ignore_cleanup_errors=True) as directory,
+        postgres_server(Path(directory)) as running,
+    ):
         yield running
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from servers import RunningServer, clean_environment
+from bubblewrap import have_bubblewrap
+from servers import clean_environment, start_server
 
 RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "recordings"
 EXCHANGES = RECORDINGS / "exchanges.jsonl.gz"
@@ -101,11 +102,18 @@ class Replayed:
 
 
 @pytest.fixture(scope="session")
-def replayed(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
-    """All recordings, replayed once."""
+def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """All recordings, replayed once, against a server that can run code."""
+    have_bubblewrap()
     found = tmp_path_factory.mktemp("recordings") / "outcomes.json"
+    server = start_server(tmp_path_factory.mktemp("recordings-server"))
     command = [sys.executable, str(REPLAY), server.url, server.api_key, "--quiet", "--json", str(found)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=clean_environment(), check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, env=clean_environment(), check=False
+        )
+    finally:
+        server.stop()
     # 1 says that something failed, which is for the tests to judge.
     assert done.returncode in {0, 1}, done.stderr[-4_000:]
     print(done.stdout[-1_500:])

@@ -184,8 +184,8 @@ CONVERSATIONS: dict[str, tuple[list[Json], list[Json]]] = {
         [
             HI,
             assistant(
-                '<tool_call name="web_search">\n{"query":"q"}\n</tool_call>\n\n<web_search_tool_result>\n'
-                '{"content":[{"title":"t","url":"u"}]}\n</web_search_tool_result>\n\nso'
+                '<tool_call name="web_search">\n{"query":"q"}\n</tool_call>\n\n'
+                '<search_result title="t" url="u">\n\n</search_result>\n\nso'
             ),
             user("and?"),
         ],

@@ -15,6 +15,7 @@ LEFT_OUT: Final[tuple[NotPrompted, ...]] = (
     NotPrompted("stream", "The upstream always streams; the answer is framed here."),
     # Done here before an engine is asked; done a second time it would be done twice.
     NotPrompted("context_management.**", "The prompt was edited before the engine was asked."),
+    NotPrompted("compaction.**", "The summary is asked for here, in a message of its own."),
     NotPrompted("messages.*.clear_at", "What it clears was taken out before the engine was asked."),
     NotPrompted("diagnostics.**", "Names an answer of this server; the prompt cache here compares the prompts."),
     NotPrompted("fallbacks.**", "Who answers next is decided here: the answer could not say that another model did."),
