@@ -12,7 +12,7 @@ from servers import RunningServer, ServerStarter
 
 pytestmark = pytest.mark.slow
 
-ACCESS_KEY, SECRET = "AKIAUNDERSTUDYTEST01", "a-secret-for-tests/of+this~repository"
+ACCESS_KEY, SECRET = "UNDERSTUDYTESTKEY001", "a-secret-for-tests/of+this~repository"
 CONFIG = f"""
 [[clouds.aws_keys]]
 access_key_id = "{ACCESS_KEY}"

@@ -41,7 +41,7 @@ from understudy.settings import (
     StreamSettings,
 )
 
-ACCESS_KEY, SECRET = "AKIAUNDERSTUDYTEST01", "a-secret-for-tests/of+this~repository"
+ACCESS_KEY, SECRET = "UNDERSTUDYTESTKEY001", "a-secret-for-tests/of+this~repository"
 TEMPORARY, SESSION = "ASIAUNDERSTUDYTEST02", "a-session-token=="
 REGION = "us-east-1"
 TOKENS = {"vertex": "ya29.a-token", "foundry": "a-key-of-foundry", "bedrock": "a-key-of-bedrock", "aws": "a-key-of-aws"}
@@ -91,7 +91,7 @@ class Clouds(InProcess):
                     access_key_id=TEMPORARY, secret_access_key=SecretStr(SECRET), session_token=SecretStr(SESSION)
                 ),
                 AwsKeySettings(
-                    access_key_id="AKIAUNDERSTUDYGONE03", secret_access_key=SecretStr(SECRET), workspace=GONE
+                    access_key_id="UNDERSTUDYGONEKEY003", secret_access_key=SecretStr(SECRET), workspace=GONE
                 ),
             ],
             tokens=[

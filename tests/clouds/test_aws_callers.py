@@ -159,7 +159,7 @@ async def test_a_bad_bearer_token_is_refused(api: Clouds, token: str) -> None:
         ({"expires": 1, "at": -5}, "ExpiredTokenException"),
         ({"expires": 99_999}, "ExpiredTokenException"),
         ({"secret": "another"}, "InvalidSignatureException"),
-        ({"key": "AKIANOBODYSKEY000000"}, "UnrecognizedClientException"),
+        ({"key": "NOBODYSKEY0000000000"}, "UnrecognizedClientException"),
         ({"action": "Other"}, "AccessDeniedException"),
     ],
 )
@@ -172,15 +172,15 @@ async def test_a_short_lived_key_that_is_over_or_forged_is_refused(
 
 async def test_a_wrong_secret_and_an_unknown_key_are_refused(api: Clouds) -> None:
     refused(await api.signed(PATH, secret="wrong"), "InvalidSignatureException", "does not match")
-    refused(await api.signed(PATH, key="AKIANOBODYSKEY000000"), "UnrecognizedClientException")
+    refused(await api.signed(PATH, key="NOBODYSKEY0000000000"), "UnrecognizedClientException")
 
 
 async def test_a_key_of_an_archived_workspace_is_refused(api: Clouds) -> None:
-    refused(await api.signed(PATH, key="AKIAUNDERSTUDYGONE03"), "AccessDeniedException")
+    refused(await api.signed(PATH, key="UNDERSTUDYGONEKEY003"), "AccessDeniedException")
 
 
 async def test_the_body_of_a_key_that_nobody_knows_is_not_waited_for(api: Clouds) -> None:
-    headers = sign(PATH, b"", key="AKIANOBODYSKEY000000")
+    headers = sign(PATH, b"", key="NOBODYSKEY0000000000")
     # No piece ever comes: who waited would wait for ever.
     refused(await api.call(path=PATH, headers=headers, body=[]), "UnrecognizedClientException")
 

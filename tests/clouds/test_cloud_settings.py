@@ -9,7 +9,7 @@ import pytest
 from understudy.settings import Settings, SettingsError, load_settings
 
 SECRET = "a-secret-that-nobody-may-see"
-KEY = f'[[clouds.aws_keys]]\naccess_key_id = "AKIAUNDERSTUDYTEST01"\nsecret_access_key = "{SECRET}"\n'
+KEY = f'[[clouds.aws_keys]]\naccess_key_id = "UNDERSTUDYTESTKEY001"\nsecret_access_key = "{SECRET}"\n'
 
 
 def load(tmp_path: Path, text: str, **environment: str) -> Settings:
@@ -33,7 +33,7 @@ def test_keys_tokens_and_issuers_stand_in_the_file(tmp_path: Path) -> None:
     [
         KEY + KEY,
         KEY + "more = 1\n",
-        KEY.replace("AKIAUNDERSTUDYTEST01", "short"),
+        KEY.replace("UNDERSTUDYTESTKEY001", "short"),
         KEY.replace("secret_access_key", "secret"),
         f'[[clouds.tokens]]\ncloud = "elsewhere"\ntoken = "{SECRET}"\n',
         f'[[clouds.tokens]]\ncloud = "aws"\ntoken = ["{SECRET}"]\n',

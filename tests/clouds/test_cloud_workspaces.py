@@ -15,7 +15,7 @@ from anthropic.lib.bedrock import AnthropicBedrock
 from clouds.served import BEDROCK_MODEL, HELLO, REGION, SECRET, TO_VERTEX, VERTEX
 from servers import RunningServer, start_server
 
-KEY, KEY_OF_ALPHA = "AKIAUNDERSTUDYTEST01", "AKIAUNDERSTUDYALPHA2"
+KEY, KEY_OF_ALPHA = "UNDERSTUDYTESTKEY001", "UNDERSTUDYALPHAKEY02"
 CONFIG = f"""
 [limits]
 mode = "enforce"

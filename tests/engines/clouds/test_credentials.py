@@ -33,13 +33,13 @@ def nobodys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 async def test_a_request_is_signed_with_the_keys_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNDERSTUDYTEST01")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "UNDERSTUDYTESTKEY001")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a-session")
     async with through(bedrock, say_whole, api_key=None) as (gateway, fake):
         assert (await gateway.post(REQUEST)).status == 200
     headers = fake.asked[0].headers
-    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIAUNDERSTUDYTEST01/")
+    assert headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=UNDERSTUDYTESTKEY001/")
     assert "/us-east-1/bedrock/aws4_request" in headers["authorization"]
     assert headers["x-amz-security-token"] == "a-session" and SECRET not in str(headers)
 
@@ -134,7 +134,7 @@ async def test_google_gives_a_token_once_for_all_that_wait(monkeypatch: pytest.M
 
 
 async def test_bedrocks_credentials_are_tried_by_a_signed_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAUNDERSTUDYTEST01")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "UNDERSTUDYTESTKEY001")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     answers: dict[str, Any] = {
         "accepts": say_json({"inferenceProfileSummaries": []}),
@@ -144,7 +144,7 @@ async def test_bedrocks_credentials_are_tried_by_a_signed_list(monkeypatch: pyte
         with fake_claude(say) as fake:
             assert said in await bedrock(fake.url, api_key=None).check()
         assert fake.asked[0].path == "/inference-profiles?maxResults=1"
-        assert "AKIAUNDERSTUDYTEST01" in fake.asked[0].headers["authorization"]
+        assert "UNDERSTUDYTESTKEY001" in fake.asked[0].headers["authorization"]
     old = say_json({"message": "old"}, 403, "x-amzn-errortype: ExpiredTokenException")
     with fake_claude(old) as fake, pytest.raises(CheckError, match="old"):
         await bedrock(fake.url, api_key=None).check()
