@@ -8,18 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 from understudy.limits.refusals import LimitExceededError, limit_exceeded
-from understudy.wire.errors import ApiError, InvalidRequestError, NotFoundError
+from understudy.wire.errors import InvalidRequestError, NotFoundError
 
 _QUEUE_RETRY: Final = 60_000
-
-
-class StorageUnavailableError(ApiError):
-    """Where requests and results are kept does not answer, or is full [guess]: as the Files API has it."""
-
-    status = 503
-    type = "api_error"
-    default_message = "The server's storage is not available. Please try again."
-    retry = True
 
 
 def batch_not_found(batch_id: str) -> NotFoundError:

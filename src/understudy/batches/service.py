@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 import structlog
@@ -18,7 +18,6 @@ from understudy.batches.batch import PROCESSED_WITHIN, Batch, requests_name
 from understudy.batches.caller import caller_text
 from understudy.batches.config import BatchesConfig
 from understudy.batches.errors import (
-    StorageUnavailableError,
     batch_not_found,
     no_results,
     not_cancelable,
@@ -30,9 +29,11 @@ from understudy.batches.tables import batch_chunks, batch_results, message_batch
 from understudy.http.pagination import PageParams
 from understudy.http.principal import Principal
 from understudy.http.row_pages import Order, rows_by_id
+from understudy.http.storing import StorageUnavailableError, storage_unavailable
 from understudy.storage.blob_writer import BlobWriter
-from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError, BlobsFullError
+from understudy.storage.blobs import BlobNotFoundError, Blobs, BlobsError
 from understudy.storage.database import Database
+from understudy.storage.finishing import to_the_end
 from understudy.storage.insert import RowInsert
 from understudy.wire.errors import ApiError, InvalidRequestError
 from understudy.wire.ids import new_id
@@ -40,7 +41,6 @@ from understudy.wire.ids import new_id
 if TYPE_CHECKING:
     from understudy.batches.requests import Chunk, RequestReader
 
-_T = TypeVar("_T")
 
 _log = structlog.stdlib.get_logger("understudy.batches")
 
@@ -113,7 +113,7 @@ class BatchService:
             async with aclosing(body) as pieces, self.blobs.writing(name) as writer:
                 await _fill(reader, pieces, writer, Pace(self.traffic))
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error, "storage") from error
         created_at = round(self.clock(), 6)
         batch = Batch(
             id=batch_id,
@@ -138,7 +138,7 @@ class BatchService:
             results_blob=None,
         )
         # From here on the batch is there or it is not, whoever goes away meanwhile.
-        exceeded = await _to_the_end(self._keep(batch, reader.chunks))
+        exceeded = await to_the_end(self._keep(batch, reader.chunks))
         self.on_changed()
         return Made(batch, exceeded)
 
@@ -209,9 +209,11 @@ class BatchService:
             if self.archived_at(await self.retrieve(workspace_id, batch_id)) is not None:
                 raise no_results(batch_id) from None
             _log.error("the results of a batch are missing", batch_id=batch_id)
-            raise StorageUnavailableError(retry=False) from None
+            raise StorageUnavailableError(
+                "The server's storage is not available. Please try again.", retry=False
+            ) from None
         except BlobsError as error:
-            raise _unavailable(error) from error
+            raise storage_unavailable(error, "storage") from error
 
     # --- ending ---
 
@@ -233,7 +235,7 @@ class BatchService:
 
     async def delete(self, workspace_id: str, batch_id: str) -> None:
         """Delete a batch that has ended, and its results."""
-        await _to_the_end(self._delete(workspace_id, batch_id))
+        await to_the_end(self._delete(workspace_id, batch_id))
 
     async def _delete(self, workspace_id: str, batch_id: str) -> None:
         statement = delete(message_batches).where(
@@ -295,22 +297,3 @@ async def _find(connection: AsyncConnection, workspace_id: str, batch_id: str) -
 def _batch(row: Row[Any]) -> Batch:
     # In the order of the columns, which is that of the fields.
     return Batch(*row)
-
-
-def _unavailable(error: BlobsError) -> ApiError:
-    _log.error("the storage of batches failed", reason=str(error)[:500])
-    if isinstance(error, BlobsFullError):
-        return StorageUnavailableError("The server's storage is full.", retry=False)
-    return StorageUnavailableError()
-
-
-async def _to_the_end(work: Awaitable[_T]) -> _T:
-    """Await `work`, which goes on when the one who waits is cancelled, and ends before that is told."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise

@@ -6,19 +6,16 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-import typer
-
-from understudy.app import make_batches, make_files, open_foundations
+from understudy.app import Foundations, make_batches, make_files
 from understudy.batches.batch import Batch
 from understudy.batches.service import BatchService
+from understudy.cli.offline import on_installation, when
 from understudy.http.pagination import PageParams
-from understudy.settings import SettingsError, load_settings
-from understudy.storage.blobs import BlobsError
-from understudy.wire.errors import ApiError
+from understudy.http.principal import Owner
+from understudy.settings import Settings, SettingsError
 
 T = TypeVar("T")
 
@@ -33,25 +30,11 @@ def _with_batches(
     workspace: str | None,
     work: Callable[[BatchService, str], Awaitable[T]],
 ) -> T:
-    settings = load_settings(config, {"storage": {"data_dir": data_dir}})
-    if (settings.storage.blobs or "").startswith("memory:"):
-        raise SettingsError("storage.blobs: what is in a server's memory cannot be reached from here.")
+    def begin(settings: Settings, foundations: Foundations, owner: Owner) -> Awaitable[T]:
+        blobs = make_files(settings, foundations.db, foundations.root).blobs
+        return work(make_batches(settings, foundations.db, blobs, time.time), owner.workspace_id)
 
-    async def run() -> T:
-        foundations = await open_foundations(settings)
-        try:
-            blobs = make_files(settings, foundations.db, foundations.root).blobs
-            service = make_batches(settings, foundations.db, blobs, time.time)
-            installation = await foundations.organizations.ensure_installation()
-            return await work(service, workspace or installation.workspace_id)
-        finally:
-            await foundations.db.dispose()
-
-    try:
-        return asyncio.run(run())
-    except (ApiError, BlobsError) as error:
-        print(f"understudy: {error.message if isinstance(error, ApiError) else error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    return on_installation(config, data_dir, workspace, begin)
 
 
 def show_all(config: Path | None, data_dir: Path | None, workspace: str | None) -> None:
@@ -72,9 +55,14 @@ def show_all(config: Path | None, data_dir: Path | None, workspace: str | None) 
     table = Table("id", "status", "requests", "answered", *_OUTCOMES, "created", "ended")
     for batch, answered in _with_batches(config, data_dir, workspace, read):
         counts = [f"{getattr(batch, name):,}" for name in _OUTCOMES]
-        ended = "" if batch.ended_at is None else _when(batch.ended_at)
         table.add_row(
-            batch.id, batch.status, f"{batch.total:,}", f"{answered:,}", *counts, _when(batch.created_at), ended
+            batch.id,
+            batch.status,
+            f"{batch.total:,}",
+            f"{answered:,}",
+            *counts,
+            when(batch.created_at),
+            when(batch.ended_at),
         )
     # A pipe has no width of its own; nothing may be cut off there.
     Console(width=None if sys.stdout.isatty() else 400).print(table)
@@ -103,11 +91,11 @@ def show(config: Path | None, data_dir: Path | None, workspace: str | None, batc
         "status": batch.status,
         "requests": f"{batch.total:,}",
         **({name: f"{getattr(batch, name):,}" for name in _OUTCOMES} if batch.status == "ended" else {}),
-        "created": _when(batch.created_at),
-        "expires": _when(batch.expires_at),
-        "canceled at": _when(batch.cancel_initiated_at),
-        "ended": _when(batch.ended_at),
-        "archived": _when(batch.archived_at),
+        "created": when(batch.created_at),
+        "expires": when(batch.expires_at),
+        "canceled at": when(batch.cancel_initiated_at),
+        "ended": when(batch.ended_at),
+        "archived": when(batch.archived_at),
         "api key": batch.api_key_id or "",
         "version": batch.anthropic_version,
     }
@@ -150,7 +138,3 @@ def results(config: Path | None, data_dir: Path | None, workspace: str | None, b
         raise SettingsError(f"{to or 'the output'} cannot be written: {error.strerror}.") from None
     if to is not None:
         print(f"Wrote {to}: {size:,} bytes.", file=sys.stderr)
-
-
-def _when(seconds: float | None) -> str:
-    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")

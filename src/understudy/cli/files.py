@@ -5,23 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-import typer
-
-from understudy.app import make_files, open_foundations
+from understudy.app import make_files
+from understudy.cli.offline import on_installation, when
 from understudy.files.file import File
 from understudy.files.media_types import HEAD, media_type_of
 from understudy.files.names import clean_filename
 from understudy.files.pages import FileListParams
 from understudy.files.service import Described, FileService
 from understudy.http.principal import Owner
-from understudy.settings import SettingsError, load_settings
+from understudy.settings import SettingsError
 from understudy.storage.blob_writer import BlobWriter
-from understudy.storage.blobs import BlobsError
-from understudy.wire.errors import ApiError
 
 T = TypeVar("T")
 
@@ -35,25 +31,12 @@ def _with_files(
     workspace: str | None,
     work: Callable[[FileService, Owner], Awaitable[T]],
 ) -> T:
-    settings = load_settings(config, {"storage": {"data_dir": data_dir}})
-    if (settings.storage.blobs or "").startswith("memory:"):
-        raise SettingsError("storage.blobs: what is in a server's memory cannot be reached from here.")
-
-    async def run() -> T:
-        foundations = await open_foundations(settings)
-        try:
-            service = make_files(settings, foundations.db, foundations.root)
-            installation = await foundations.organizations.ensure_installation()
-            owner = Owner(installation.organization_id, workspace or installation.workspace_id)
-            return await work(service, owner)
-        finally:
-            await foundations.db.dispose()
-
-    try:
-        return asyncio.run(run())
-    except (ApiError, BlobsError) as error:
-        print(f"understudy: {error.message if isinstance(error, ApiError) else error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    return on_installation(
+        config,
+        data_dir,
+        workspace,
+        lambda settings, foundations, owner: work(make_files(settings, foundations.db, foundations.root), owner),
+    )
 
 
 def show(config: Path | None, data_dir: Path | None, workspace: str | None) -> None:
@@ -80,16 +63,12 @@ def show(config: Path | None, data_dir: Path | None, workspace: str | None) -> N
             Text(file.filename),
             Text(file.mime_type),
             f"{file.size_bytes:,}",
-            _when(file.created_at),
-            "never" if file.expires_at is None else _when(file.expires_at),
+            when(file.created_at),
+            "never" if file.expires_at is None else when(file.expires_at),
             "yes" if file.downloadable else "no",
         )
     # A pipe has no width of its own; nothing may be cut off there.
     Console(width=None if sys.stdout.isatty() else 400).print(table)
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def upload(

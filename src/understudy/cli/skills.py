@@ -6,24 +6,19 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeVar
 
-import typer
-
-from understudy.app import open_foundations
 from understudy.app.skills import make_skills
+from understudy.cli.offline import on_installation, when
 from understudy.http.principal import Owner
-from understudy.settings import SettingsError, load_settings
+from understudy.settings import SettingsError
 from understudy.skills.bundle import IN_MEMORY, Uploaded
 from understudy.skills.errors import too_large, too_many_files
 from understudy.skills.reading import SkillListParams
 from understudy.skills.service import SkillService
 from understudy.skills.skill import Skill, SkillVersion
 from understudy.skills.uploads import checked_label
-from understudy.storage.blobs import BlobsError
-from understudy.wire.errors import ApiError
 
 T = TypeVar("T")
 
@@ -39,25 +34,12 @@ def _with_skills(
     workspace: str | None,
     work: Callable[[SkillService, Owner], Awaitable[T]],
 ) -> T:
-    settings = load_settings(config, {"storage": {"data_dir": data_dir}})
-    if (settings.storage.blobs or "").startswith("memory:"):
-        raise SettingsError("storage.blobs: what is in a server's memory cannot be reached from here.")
-
-    async def run() -> T:
-        foundations = await open_foundations(settings)
-        try:
-            service = make_skills(settings, foundations.db, foundations.root)
-            installation = await foundations.organizations.ensure_installation()
-            owner = Owner(installation.organization_id, workspace or installation.workspace_id)
-            return await work(service, owner)
-        finally:
-            await foundations.db.dispose()
-
-    try:
-        return asyncio.run(run())
-    except (ApiError, BlobsError) as error:
-        print(f"understudy: {error.message if isinstance(error, ApiError) else error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    return on_installation(
+        config,
+        data_dir,
+        workspace,
+        lambda settings, foundations, owner: work(make_skills(settings, foundations.db, foundations.root), owner),
+    )
 
 
 def show(config: Path | None, data_dir: Path | None, workspace: str | None) -> None:
@@ -84,15 +66,11 @@ def show(config: Path | None, data_dir: Path | None, workspace: str | None) -> N
             Text(skill.display_name),
             skill.source,
             skill.latest_version_id or "none",
-            _when(skill.created_at),
-            _when(skill.updated_at),
+            when(skill.created_at),
+            when(skill.updated_at),
         )
     # A pipe has no width of its own; nothing may be cut off there.
     Console(width=None if sys.stdout.isatty() else 400).print(table)
-
-
-def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def upload(

@@ -21,9 +21,9 @@ class StorageUnavailableError(ApiError):
     retry = True
 
 
-def storage_unavailable(error: BlobsError) -> StorageUnavailableError:
+def storage_unavailable(error: BlobsError, what: str = "file storage") -> StorageUnavailableError:
     """The answer to a failure, which is logged."""
-    _log.error("the file storage failed", reason=str(error)[:500])
+    _log.error(f"the {what} failed", reason=str(error)[:500])
     if isinstance(error, BlobsFullError):
-        return StorageUnavailableError("The server's file storage is full.", retry=False)
-    return StorageUnavailableError()
+        return StorageUnavailableError(f"The server's {what} is full.", retry=False)
+    return StorageUnavailableError(f"The server's {what} is not available. Please try again.")
