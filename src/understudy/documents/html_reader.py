@@ -5,8 +5,6 @@ The library is the optional extra `web`. Without it `available` is False and not
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import ceil
@@ -16,11 +14,10 @@ from typing import Final
 import orjson
 
 from understudy.documents.html_worker import REPLY, REQUEST
-from understudy.documents.pdf_process import worker_environment
-from understudy.documents.worker_pool import TooCostlyError, WorkerPool, end_process, kill_process
+from understudy.documents.reading_process import ReadingProcess
+from understudy.documents.worker_pool import TooCostlyError, WorkerPool
 
 _PROGRAM: Final = Path(__file__).with_name("html_worker.py")
-_PIECE: Final = 256 * 1024
 
 
 class HtmlError(Exception):
@@ -50,7 +47,7 @@ class HtmlReader:
     ) -> None:
         self._timeout = timeout
         self._pool: WorkerPool[_HtmlProcess] = WorkerPool(
-            lambda: _HtmlProcess.start(memory), processes=processes, idle=idle, queue_timeout=queue_timeout
+            lambda: _HtmlProcess.run(_PROGRAM, memory), processes=processes, idle=idle, queue_timeout=queue_timeout
         )
         self.available = find_spec("trafilatura") is not None
         """Whether there is a library to read with."""
@@ -71,54 +68,12 @@ class HtmlReader:
         await self._pool.close()
 
 
-class _HtmlProcess:
-    """Reads one page at a time. After any exception it must be killed."""
+class _HtmlProcess(ReadingProcess):
+    """After any exception it must be killed."""
 
-    __slots__ = ("_process", "documents")
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.documents = 0
-
-    @classmethod
-    async def start(cls, memory: int) -> _HtmlProcess:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            str(_PROGRAM),
-            str(memory),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path(sys.executable).anchor,
-            env=worker_environment(),
-            start_new_session=True,
-        )
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def ended(self) -> bool:
-        return self._process.returncode is not None
+    __slots__ = ()
 
     async def read(self, data: bytes, seconds: float) -> bytes:
-        source, out = self._process.stdin, self._process.stdout
-        assert source is not None
-        assert out is not None
-        self.documents += 1
-        source.write(REQUEST.pack(ceil(seconds), len(data)))
-        view = memoryview(data)
-        for start in range(0, len(data), _PIECE):
-            source.write(view[start : start + _PIECE])
-            await source.drain()
+        out = await self.ask(REQUEST.pack(ceil(seconds), len(data)), data)
         (size,) = REPLY.unpack(await out.readexactly(REPLY.size))
         return await out.readexactly(size)
-
-    async def end(self) -> None:
-        await end_process(self._process)
-
-    async def kill(self) -> None:
-        await kill_process(self._process)

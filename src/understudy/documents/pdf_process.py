@@ -1,25 +1,21 @@
-"""One process that reads PDFs, as this one sees it: started, given a document, listened to, ended."""
+"""One process that reads PDFs, as this one sees it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Final
 
 from understudy.documents.pdf_worker import PAGE, REPLY, REQUEST
-from understudy.documents.worker_pool import end_process, kill_process
+from understudy.documents.reading_process import ReadingProcess
 
 MOST_CHARACTERS: Final = 8 * 1024 * 1024
 """Characters of text that are taken of one document; later pages are then without. It is ten times the longest
 context."""
 
 _PROGRAM: Final = Path(__file__).with_name("pdf_worker.py")
-# Bytes that wait at most to be taken by the process.
-_PIECE: Final = 256 * 1024
 
 
 class PdfError(Exception):
@@ -46,51 +42,23 @@ class PdfText:
     pages: tuple[str, ...]
 
 
-class PdfProcess:
-    """Reads one document at a time.
+class PdfProcess(ReadingProcess):
+    """After any exception but PdfInvalidError and PdfPasswordProtectedError it must be killed."""
 
-    After any exception but PdfInvalidError and PdfPasswordProtectedError it must be killed.
-    """
-
-    __slots__ = ("_process", "documents")
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.documents = 0
+    __slots__ = ()
 
     @classmethod
     async def start(cls, memory: int) -> PdfProcess:
         """A process of at most `memory` bytes. Raises OSError."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            # Its own directory is no place to import from.
-            "-P",
-            str(_PROGRAM),
-            str(memory),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=Path(sys.executable).anchor,
-            env=worker_environment(),
-            # A key pressed at the terminal is for the server, which ends its processes by itself.
-            start_new_session=True,
-        )
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def ended(self) -> bool:
-        return self._process.returncode is not None
+        return await cls.run(_PROGRAM, memory)
 
     async def read(self, data: bytes, most_pages: int, seconds: float) -> PdfText:
         """`seconds`: of the process's own time. Raises PdfError; OSError or EOFError when the process is gone."""
-        kind, count = await self._ask(b"T", data, most_pages, MOST_CHARACTERS, seconds)
+        out = await self.ask(REQUEST.pack(b"T", ceil(seconds), len(data), most_pages, MOST_CHARACTERS), data)
+        kind, count = REPLY.unpack(await out.readexactly(REPLY.size))
         match kind:
             case b"P":
-                return PdfText(count, tuple(await self._pages(count)))
+                return PdfText(count, tuple(await _pages(out, count)))
             case b"M":
                 return PdfText(count, ())
             case _:
@@ -98,44 +66,20 @@ class PdfProcess:
 
     async def draw(self, data: bytes, most_pages: int, most_characters: int, seconds: float) -> tuple[str, ...]:
         """As PdfReader.draw. `most_characters`: of all pictures' base64. Raises as `read` does."""
-        kind, count = await self._ask(b"I", data, most_pages, most_characters, seconds)
+        out = await self.ask(REQUEST.pack(b"I", ceil(seconds), len(data), most_pages, most_characters), data)
+        kind, count = REPLY.unpack(await out.readexactly(REPLY.size))
         if kind != b"P":
             raise _refusal(kind)
-        return tuple(await self._pages(count))
+        return tuple(await _pages(out, count))
 
-    async def _ask(self, kind: bytes, data: bytes, most_pages: int, most: int, seconds: float) -> tuple[bytes, int]:
-        source, out = self._process.stdin, self._process.stdout
-        assert source is not None
-        assert out is not None
-        self.documents += 1
-        view = memoryview(data)
-        source.write(REQUEST.pack(kind, ceil(seconds), len(data), most_pages, most))
-        for start in range(0, len(data), _PIECE):
-            source.write(view[start : start + _PIECE])
-            await source.drain()
-        return REPLY.unpack(await out.readexactly(REPLY.size))
 
-    async def _pages(self, count: int) -> list[str]:
-        out = self._process.stdout
-        assert out is not None
-        pages: list[str] = []
-        for _ in range(count):
-            (size,) = PAGE.unpack(await out.readexactly(PAGE.size))
-            pages.append((await out.readexactly(size)).decode())
-        return pages
-
-    async def end(self) -> None:
-        await end_process(self._process)
-
-    async def kill(self) -> None:
-        await kill_process(self._process)
+async def _pages(out: asyncio.StreamReader, count: int) -> list[str]:
+    pages: list[str] = []
+    for _ in range(count):
+        (size,) = PAGE.unpack(await out.readexactly(PAGE.size))
+        pages.append((await out.readexactly(size)).decode())
+    return pages
 
 
 def _refusal(kind: bytes) -> PdfError:
     return PdfPasswordProtectedError() if kind == b"E" else PdfInvalidError()
-
-
-def worker_environment() -> dict[str, str]:
-    """Where it finds what this process finds, and nothing else: no keys, no settings."""
-    kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUTF8": "1"}

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, TypeVar
 
+from understudy.documents.reading_process import ReadingProcess
 from understudy.wire.errors import OverloadedError
 
 # A process that read this many makes room for a fresh one.
 _MOST_DOCUMENTS: Final = 200
 
 
-class WorkerProcess(Protocol):
-    """`documents`: how many it has been given."""
-
-    documents: int
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def ended(self) -> bool: ...
-
-    async def end(self) -> None: ...
-
-    async def kill(self) -> None: ...
-
-
-_Process = TypeVar("_Process", bound=WorkerProcess)
+_Process = TypeVar("_Process", bound=ReadingProcess)
 _Work = TypeVar("_Work")
 
 
@@ -142,21 +126,3 @@ class WorkerPool(Generic[_Process]):
         task = asyncio.get_running_loop().create_task(process.kill() if kill else process.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-
-async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Let a process go that ends when nobody can send it any more. For one that is not at work."""
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(1):
-            await process.wait()
-    except TimeoutError:
-        await kill_process(process)
-
-
-async def kill_process(process: asyncio.subprocess.Process) -> None:
-    """End it at once, whatever it is doing."""
-    with suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
