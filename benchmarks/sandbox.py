@@ -1,8 +1,9 @@
 """Containers: cold to the first output, a command in a warm one, twenty at once, and the memory of an idle one.
 
-    python -m benchmarks.sandbox [--rounds 20]
+    python -m benchmarks.sandbox [--rounds 20] [--config understudy.toml]
 
-Run it as root for the strict tier. The limits are those of the issue; it ends with 1 when one is not kept.
+Run it as root for the strict tier; the configuration chooses the driver. The limits are those of the issue, which are
+bubblewrap's; it ends with 1 when one is not kept.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from pathlib import Path
 
 import structlog
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
-from understudy.sandbox.config import SandboxConfig
+from understudy.app.sandbox import sandbox_config
+from understudy.sandbox.config import Driver, SandboxConfig
 from understudy.sandbox.containers import ContainerService
 from understudy.sandbox.interface import Owner, Sandbox
-from understudy.settings import StorageSettings
+from understudy.sandbox.local import LocalSandbox
+from understudy.settings import StorageSettings, load_settings
 from understudy.storage.database import Database
 from understudy.storage.migrate import migrate
 
@@ -46,6 +48,10 @@ def _family(pid: int) -> list[int]:
         for child in (task / "children").read_text().split():
             found += _family(int(child))
     return found
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _figure(pid: int, file: str, name: str) -> float:
@@ -82,7 +88,7 @@ async def _warm(sandbox: Sandbox, rounds: int) -> tuple[list[float], list[float]
     return inside, outside
 
 
-async def _many(containers: ContainerService) -> tuple[float, float, float]:
+async def _many(containers: ContainerService, driver: Driver) -> tuple[float, float, float]:
     """Milliseconds until all of them had answered; megabytes of one that is idle: its share, and all that it maps."""
     async with AsyncExitStack() as stack:
         began = time.perf_counter()
@@ -91,9 +97,11 @@ async def _many(containers: ContainerService) -> tuple[float, float, float]:
             made = await containers.create(OWNER)
             _, sandbox = await stack.enter_async_context(containers.use(OWNER, made.id))
             assert (await sandbox.exec(["echo", "hi"], timeout=30)).stdout == "hi\n"
-            assert isinstance(sandbox, BubblewrapSandbox)
+            assert isinstance(sandbox, LocalSandbox)
             assert sandbox.process is not None
-            return sandbox.process.outer_pid
+            pid = sandbox.process.outer_pid
+            # Docker keeps a process for each container, which is the parent of all that is in it.
+            return _parent(pid) if driver == "docker" else pid
 
         pids = await asyncio.gather(*(one() for _ in range(AT_ONCE)))
         taken = _milliseconds(began)
@@ -103,12 +111,12 @@ async def _many(containers: ContainerService) -> tuple[float, float, float]:
         return taken, statistics.mean(shares), statistics.mean(whole)
 
 
-async def main(rounds: int) -> int:
+async def main(rounds: int, chosen: SandboxConfig) -> int:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with tempfile.TemporaryDirectory() as directory:
         db = Database(StorageSettings(data_dir=Path(directory)))
         await migrate(db)
-        config = replace(SandboxConfig(), max_running=AT_ONCE, reserve=0)
+        config = replace(chosen, max_running=AT_ONCE, reserve=0)
         containers = ContainerService(db, config, db.data_dir)
         began = time.perf_counter()
         await containers.ready()
@@ -118,7 +126,7 @@ async def main(rounds: int) -> int:
         async with containers.use(OWNER, made.id) as (_, sandbox):
             inside, outside = await _warm(sandbox, 10 * rounds)
         await containers.stop()
-        many, share, whole = await _many(containers)
+        many, share, whole = await _many(containers, config.driver)
         await containers.stop()
         await db.dispose()
     added = statistics.median(inside) - statistics.median(outside)
@@ -132,10 +140,12 @@ async def main(rounds: int) -> int:
     print(f"idle container, its share (PSS)    {share:8.1f} MB   (limit {MOST_IDLE_MB:.0f})")
     print(f"idle container, all it maps (RSS)  {whole:8.1f} MB")
     held = statistics.median(cold) <= MOST_COLD_MS and added <= MOST_WARM_MS and share <= MOST_IDLE_MB
-    return 0 if held else 1
+    return 0 if held or config.driver != "bubblewrap" else 1
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=20)
-    sys.exit(asyncio.run(main(parser.parse_args().rounds)))
+    parser.add_argument("--config", type=Path)
+    given = parser.parse_args()
+    sys.exit(asyncio.run(main(given.rounds, sandbox_config(load_settings(given.config)))))

@@ -1,7 +1,7 @@
 """The nine attacks, each from within a container of the tier of the user that runs this, and what came of them.
 
 Arguments: a directory, a port of 127.0.0.1 on which something listens, and what this machine is to be without: `disk`
-or `cgroups`. The environment has a secret, PLANTED.
+or `cgroups`. The environment has a secret, PLANTED, and in DRIVER the settings of another driver than bubblewrap.
 """
 
 from __future__ import annotations
@@ -11,20 +11,28 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
+from understudy.app.sandbox import sandbox_config
+from understudy.sandbox.cgroups import of_process
 from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.drivers import examine
 from understudy.sandbox.interface import Executed, PathError
-from understudy.sandbox.machine import Machine, examine
+from understudy.sandbox.local import LocalSandbox
+from understudy.sandbox.machine import Machine
 from understudy.sandbox.trees import used
 from understudy.sandbox.watching import family, memory_of
+from understudy.settings import Settings
 
 MIB = 1024 * 1024
-CONFIG = SandboxConfig(memory=128 * MIB, disk=48 * MIB, processes=48, max_files=4096, cpus=0.5, reserve=0)
+CONFIG = replace(
+    sandbox_config(Settings.model_validate({"sandbox": json.loads(os.environ.get("DRIVER", "{}"))})),
+    **{"memory": 128 * MIB, "disk": 48 * MIB, "processes": 48, "max_files": 4096, "cpus": 0.5, "reserve": 0},
+)
 
 _CONNECT = """
 import socket, sys
@@ -79,11 +87,25 @@ class Attacks:
         self.directory = directory
         self.port = port
 
-    def sandbox(self, name: str, config: SandboxConfig = CONFIG) -> BubblewrapSandbox:
-        return BubblewrapSandbox(self.machine, config, name, self.directory / name, None)
+    def sandbox(self, name: str, config: SandboxConfig = CONFIG) -> LocalSandbox:
+        return LocalSandbox(self.machine, config, name, self.directory / name, None)
 
-    async def python(self, sandbox: BubblewrapSandbox, text: str, timeout: float = 20) -> Executed:
+    async def python(self, sandbox: LocalSandbox, text: str, timeout: float = 20) -> Executed:
         return await sandbox.exec(["python3", "-c", text], timeout=timeout)
+
+    def counted(self, sandbox: LocalSandbox) -> int:
+        """Bytes of the container's control group."""
+        groups, group = self.machine.cgroups, sandbox.id
+        if groups is None:
+            assert sandbox.process is not None
+            groups, group = of_process(sandbox.process.first)
+        return groups.memory(group)
+
+    def processes(self, sandbox: LocalSandbox) -> Iterable[int]:
+        """Those of a container on this machine."""
+        assert sandbox.process is not None
+        groups = self.machine.cgroups
+        return family(sandbox.process.outer_pid) if groups is None else groups.processes(sandbox.id)
 
     async def network(self) -> Any:
         sandbox = self.sandbox("network")
@@ -206,8 +228,10 @@ class Attacks:
         async def watch() -> None:
             nonlocal highest
             while sandbox.process is not None:
-                pid, cgroups = sandbox.process.outer_pid, self.machine.cgroups
-                highest = max(highest, cgroups.memory("memory") if cgroups else memory_of(list(family(pid)), 0))
+                pid = sandbox.process.outer_pid
+                with suppress(OSError):
+                    taken = self.counted(sandbox) if self.machine.counted else memory_of(list(family(pid)), 0)
+                    highest = max(highest, taken)
                 await asyncio.sleep(0.02)
 
         watching = asyncio.create_task(watch())
@@ -260,13 +284,28 @@ class Attacks:
             "while time.monotonic() < end: pass\nprint(time.process_time())"
         )
         shares = [float(line) for line in (await self.python(bounded, spin)).stdout.split()]
+        if self.machine.driver == "gvisor":
+            # Its kernel counts what a program would have had.
+            before = _spent(self.processes(bounded))
+            await self.python(bounded, spin)
+            shares = [_spent(self.processes(bounded)) - before]
         after = await sandbox.exec(["echo", "well"], timeout=10)
         await sandbox.delete()
         await bounded.delete()
         return {"timed_out": done.timed_out, "seconds": seconds, "used": sum(shares), "after": after.stdout}
 
 
-async def _is_there(sandbox: BubblewrapSandbox) -> bool:
+def _spent(pids: Iterable[int]) -> float:
+    """Seconds of processor time of processes and of those that they have waited for, as this machine counts them."""
+    ticks = 0
+    for pid in pids:
+        with suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+async def _is_there(sandbox: LocalSandbox) -> bool:
     return any(file.path == "/tmp/mine" and file.size for file in await sandbox.files("/tmp"))
 
 
@@ -294,8 +333,7 @@ async def main() -> None:
     ]
     for work in works:
         found[work.__name__] = await work()  # type: ignore[attr-defined]
-    if machine.cgroups is not None:
-        machine.cgroups.clear()
+    machine.leave()
     print(json.dumps(found))
 
 

@@ -10,26 +10,38 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.machine import Machine, examine
+from understudy.sandbox.drivers import examine
+from understudy.sandbox.local import LocalSandbox
+from understudy.sandbox.machine import Machine
 
 MIB = 1024 * 1024
 SMALL = SandboxConfig(memory=128 * MIB, disk=32 * MIB, processes=48, max_files=2048, reserve=0)
 
 
+def small(driver: SandboxConfig) -> SandboxConfig:
+    """SMALL, of another driver."""
+    return replace(
+        SMALL,
+        driver=driver.driver,
+        runsc=driver.runsc,
+        gvisor_platform=driver.gvisor_platform,
+        docker_socket=driver.docker_socket,
+        docker_image=driver.docker_image,
+    )
+
+
 @cache
-def machine() -> Machine:
-    return examine(SMALL, f"understudy-test-{os.getpid()}")
+def machine(driver: SandboxConfig = SMALL) -> Machine:
+    return examine(small(driver), f"understudy-test-{os.getpid()}")
 
 
 @asynccontextmanager
-async def sandbox(directory: Path, **changes: Any) -> AsyncGenerator[BubblewrapSandbox]:
-    made = BubblewrapSandbox(machine(), replace(SMALL, **changes), f"box-{os.getpid()}", directory / "box", None)
+async def sandbox(directory: Path, driver: SandboxConfig = SMALL, **changes: Any) -> AsyncGenerator[LocalSandbox]:
+    config = replace(small(driver), **changes)
+    made = LocalSandbox(machine(driver), config, f"box-{os.getpid()}", directory / "box", None)
     try:
         yield made
     finally:
         await made.delete()
-        cgroups = machine().cgroups
-        if cgroups is not None:
-            cgroups.clear()
+        machine(driver).leave()

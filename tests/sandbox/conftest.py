@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 
 import pytest
 
 from bubblewrap import have_bubblewrap
+from sandbox.daemons import docker_daemon, have_gvisor
+from understudy.sandbox.config import SandboxConfig
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,3 +22,18 @@ def tier(request: pytest.FixtureRequest) -> str:
     if request.param == "strict" and os.geteuid() != 0:
         pytest.skip("the strict tier needs root")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def docker() -> Generator[SandboxConfig]:
+    with docker_daemon() as config:
+        yield config
+
+
+@pytest.fixture(scope="session", params=["gvisor", "docker"])
+def driver(request: pytest.FixtureRequest) -> SandboxConfig:
+    """The settings of each of the drivers that are not the default, where the real one can be had."""
+    if request.param == "gvisor":
+        return have_gvisor()
+    found: SandboxConfig = request.getfixturevalue("docker")
+    return found

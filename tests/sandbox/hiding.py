@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.drivers import examine
 from understudy.sandbox.interface import SandboxError
-from understudy.sandbox.machine import examine
+from understudy.sandbox.local import LocalSandbox
 
 MIB = 1024 * 1024
 CONFIG = SandboxConfig(memory=128 * MIB, disk=32 * MIB, processes=48, max_files=2048, reserve=0)
@@ -69,7 +69,7 @@ async def main() -> None:
     assert machine.cgroups is None
     told: dict[str, Any] = {}
     for deed, text in DEEDS.items():
-        box = BubblewrapSandbox(machine, CONFIG, "hiding", directory / "box", None)
+        box = LocalSandbox(machine, CONFIG, "hiding", directory / "box", None)
         text = f"import mmap, os, socket, time\nos.chdir('/tmp')\n{text}"
         done = await box.exec(["python3", "-c", text], timeout=10)
         outcome = "disk" if done.out_of_disk else "memory" if done.out_of_memory else f"ended with {done.return_code}"

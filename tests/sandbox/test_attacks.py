@@ -51,10 +51,14 @@ def test_root_on_a_machine_that_lacks_something_has_the_ordinary_tiers_bounds(wi
     assert found["fork_bomb"]["after"] == found["disk_fill"]["after"] == found["cpu_loop"]["after"] == "well\n"
 
 
-def left_behind(directory: Path) -> list[str]:
-    """Processes, mounts, loop devices and control groups of the script in `directory`."""
+def left_behind(directory: Path, but: frozenset[str] | set[str] = frozenset()) -> list[str]:
+    """Files, except those of `but`, processes, mounts, loop devices and control groups of the script in `directory`."""
     # The pattern of disks stays: it is copied for the next container.
-    left = [path.name for path in directory.iterdir() if path.name != "canary" and not path.name.startswith(".disk-")]
+    left = [
+        path.name
+        for path in directory.iterdir()
+        if path.name not in {"canary", *but} and not path.name.startswith(".disk-")
+    ]
     left += [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(directory) in line]
     loops = subprocess.run(["losetup", "-a"], capture_output=True, text=True, check=False).stdout
     left += [line for line in loops.splitlines() if str(directory) in line]

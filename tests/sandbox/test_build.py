@@ -11,8 +11,8 @@ import pytest
 from sandbox.boxes import SMALL, machine
 from understudy.cli.doctor import examine
 from understudy.cli.sandbox import build
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.build import BUILT, REQUIREMENTS, is_current, missing_programs
+from understudy.sandbox.local import LocalSandbox
 from understudy.sandbox.place import Place
 
 WANTED = (
@@ -36,7 +36,7 @@ async def test_code_finds_the_packages_that_were_built(tmp_path: Path, bubblewra
     build(None, tmp_path)
     environment = Place(tmp_path / "sandbox").environment
     assert is_current(environment)
-    box = BubblewrapSandbox(machine(), SMALL, "built", tmp_path / "box", environment)
+    box = LocalSandbox(machine(), SMALL, "built", tmp_path / "box", environment)
     modules = ", ".join(_IMPORTED.split())
     try:
         text = f"import {modules}, sys; print(sys.prefix, __import__('pandas').DataFrame({{'a': [1, 2]}}).a.sum())"
@@ -64,7 +64,7 @@ def test_the_doctor_says_which_tier_it_is_and_what_is_missing(
 ) -> None:
     examine(None, tmp_path)
     said = capsys.readouterr().out
-    assert f"ok       code is run in containers of the {machine().tier} tier" in said
+    assert f"ok       code is run in containers of the {machine().tier} tier, made by bubblewrap" in said
     assert "understudy sandbox build" in said
     for program in missing_programs():
         assert f"apt-get install {program.package}" in said

@@ -320,7 +320,7 @@ async def test_without_bubblewrap_it_is_said_what_to_install(db: Database, monke
 
 
 async def test_strict_is_refused_where_the_tier_is_ordinary(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("understudy.sandbox.machine._no_disk", lambda: "no loop device can be had")
+    monkeypatch.setattr("understudy.sandbox.machine.no_disk", lambda: "no loop device can be had")
     async with service(db, require="strict") as containers:
         with pytest.raises(InvalidRequestError, match=r"sandbox.require is strict, and here .*disk is measured"):
             await containers.create(ALICE)

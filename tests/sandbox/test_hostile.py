@@ -14,8 +14,8 @@ import pytest_asyncio
 from sandbox.boxes import MIB, sandbox
 from sandbox.hiding import DEEDS
 from sandbox.users import directory_for, run_script
-from understudy.sandbox.bubblewrap import BubblewrapSandbox, _listed
 from understudy.sandbox.interface import PathError, QuotaError, SandboxError, StoredFile
+from understudy.sandbox.local import LocalSandbox, _listed
 from understudy.sandbox.trees import DEEPEST, remove_tree, used
 
 ENDED = {
@@ -26,12 +26,12 @@ ENDED = {
 
 
 @pytest_asyncio.fixture
-async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[BubblewrapSandbox]:
+async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[LocalSandbox]:
     async with sandbox(tmp_path) as made:
         yield made
 
 
-async def python(box: BubblewrapSandbox, text: str, timeout: float = 20) -> str:
+async def python(box: LocalSandbox, text: str, timeout: float = 20) -> str:
     done = await box.exec(["python3", "-c", text], timeout=timeout)
     assert done.return_code == 0, done
     return done.stdout
@@ -52,9 +52,9 @@ def test_what_is_hidden_from_who_counts_is_found(hidden: dict[str, Any], deed: s
 # --- keeping the server waiting ---
 
 
-async def test_files_are_not_waited_for_without_end(box: BubblewrapSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_files_are_not_waited_for_without_end(box: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     await box.put("/tmp/x", bytes(3 * MIB))
-    monkeypatch.setattr("understudy.sandbox.bubblewrap._FILES", 0.3)
+    monkeypatch.setattr("understudy.sandbox.local._FILES", 0.3)
 
     async def get() -> None:
         async for _ in box.get("/tmp/x"):
@@ -71,7 +71,7 @@ async def test_files_are_not_waited_for_without_end(box: BubblewrapSandbox, monk
         assert done.stdout == "well\n"
 
 
-async def test_holes_are_not_read_for_hours(box: BubblewrapSandbox) -> None:
+async def test_holes_are_not_read_for_hours(box: LocalSandbox) -> None:
     await python(
         box, "import os\nfor n in range(40): os.truncate(os.open(f'/files/{n}', os.O_RDWR | os.O_CREAT), 31 << 20)"
     )
@@ -82,7 +82,7 @@ async def test_holes_are_not_read_for_hours(box: BubblewrapSandbox) -> None:
 # --- the helper ---
 
 
-async def test_the_helper_is_shut_against_the_code_beside_it(box: BubblewrapSandbox) -> None:
+async def test_the_helper_is_shut_against_the_code_beside_it(box: LocalSandbox) -> None:
     text = """
 import os
 for deed in (
@@ -95,7 +95,7 @@ for deed in (
     assert await python(box, text) == ""
 
 
-async def test_who_runs_code_is_killed_before_the_helper(box: BubblewrapSandbox) -> None:
+async def test_who_runs_code_is_killed_before_the_helper(box: LocalSandbox) -> None:
     assert (
         await python(box, "print(*(open(f'/proc/{p}/oom_score_adj').read() for p in ('self', '2')))") == "1000\n 0\n\n"
     )
@@ -125,7 +125,7 @@ def test_a_list_that_lies_is_not_believed() -> None:
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers are those of x86_64")
-async def test_no_family_or_protocol_is_asked_of_the_kernel_that_a_module_would_bring(box: BubblewrapSandbox) -> None:
+async def test_no_family_or_protocol_is_asked_of_the_kernel_that_a_module_would_bring(box: LocalSandbox) -> None:
     text = """
 import ctypes
 call = ctypes.CDLL(None, use_errno=True).syscall
@@ -143,7 +143,7 @@ print({call(41, family, kind, protocol) for family in (2, 10) for kind, protocol
     assert await python(box, text) == "{97}\n{-1}\n"
 
 
-async def test_crashes_are_kept_from_the_machines_collector(box: BubblewrapSandbox) -> None:
+async def test_crashes_are_kept_from_the_machines_collector(box: LocalSandbox) -> None:
     text = """
 import resource
 print(resource.getrlimit(resource.RLIMIT_CORE))
@@ -156,7 +156,7 @@ print(resource.getrlimit(resource.RLIMIT_CORE))
 # --- words ---
 
 
-async def test_zero_bytes_and_halves_of_characters_break_nothing(box: BubblewrapSandbox) -> None:
+async def test_zero_bytes_and_halves_of_characters_break_nothing(box: LocalSandbox) -> None:
     await box.exec(["true"], timeout=20)
     process = box.process
     done = await box.exec(["bash", "-c", "echo a\0b"], timeout=20)
@@ -177,7 +177,7 @@ async def test_zero_bytes_and_halves_of_characters_break_nothing(box: Bubblewrap
 
 
 async def test_disks_of_all_containers_together_leave_the_machine_its_reserve(
-    box: BubblewrapSandbox, monkeypatch: pytest.MonkeyPatch
+    box: LocalSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("understudy.sandbox.watching.RESERVE_INTERVAL", 0.05)
     whole = os.statvfs

@@ -236,7 +236,7 @@ async def test_the_self_test_sees_that_nothing_is_bounded(
 ) -> None:
     allowed = struct.pack("=HBBI", 0x06, 0, 0, ALLOWED)
     monkeypatch.setattr(launch, "seccomp_filter", lambda **_: allowed)
-    monkeypatch.setattr(launch, "_limits", lambda *_: "")
+    monkeypatch.setattr(launch, "_limits", lambda *_: {})
     weak = replace(machine(), disable_userns=False, cgroups=None)
     monkeypatch.setattr("understudy.sandbox.watching.Watch._look", lambda *_: None)
     outcome = await self_test(weak, SMALL, tmp_path / f"weak-{os.getpid()}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import subprocess
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
@@ -14,28 +15,29 @@ import pytest
 import pytest_asyncio
 
 from sandbox.boxes import MIB, SMALL, machine, sandbox
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
-from understudy.sandbox.disks import IMAGE, copy_disk, is_mounted
+from understudy.sandbox.disks import IMAGE, MOUNTED, copy_disk, is_mounted, unmount
 from understudy.sandbox.interface import PathError, QuotaError, SandboxUnavailableError
+from understudy.sandbox.local import LocalSandbox
+from understudy.sandbox.system import View, mounted_below
 
 
 @pytest_asyncio.fixture
-async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[BubblewrapSandbox]:
+async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[LocalSandbox]:
     async with sandbox(tmp_path) as made:
         yield made
 
 
-async def sh(box: BubblewrapSandbox, text: str, timeout: float = 20) -> str:
+async def sh(box: LocalSandbox, text: str, timeout: float = 20) -> str:
     done = await box.exec(["bash", "-c", text], timeout=timeout)
     assert done.return_code == 0, done
     return done.stdout
 
 
-async def read(box: BubblewrapSandbox, path: str) -> bytes:
+async def read(box: LocalSandbox, path: str) -> bytes:
     return b"".join([piece async for piece in box.get(path)])
 
 
-async def test_a_command_has_its_input_output_errors_status_directory_and_environment(box: BubblewrapSandbox) -> None:
+async def test_a_command_has_its_input_output_errors_status_directory_and_environment(box: LocalSandbox) -> None:
     done = await box.exec(
         ["bash", "-c", 'cat; pwd; echo "$ONE $INPUT_DIR"; echo bad >&2; exit 7'],
         stdin=b"given\n",
@@ -47,7 +49,7 @@ async def test_a_command_has_its_input_output_errors_status_directory_and_enviro
     assert (done.stderr, done.return_code, done.timed_out, done.truncated) == ("bad\n", 7, False, False)
 
 
-async def test_what_cannot_be_started_says_so(box: BubblewrapSandbox) -> None:
+async def test_what_cannot_be_started_says_so(box: LocalSandbox) -> None:
     missing = await box.exec(["no-such-program"], timeout=20)
     assert (missing.return_code, missing.stderr) == (127, "no-such-program: No such file or directory\n")
     nowhere = await box.exec(["true"], timeout=20, cwd="/nowhere")
@@ -56,12 +58,12 @@ async def test_what_cannot_be_started_says_so(box: BubblewrapSandbox) -> None:
     assert killed.return_code == 128 + 15
 
 
-async def test_bytes_that_are_no_text_are_replaced(box: BubblewrapSandbox) -> None:
+async def test_bytes_that_are_no_text_are_replaced(box: LocalSandbox) -> None:
     done = await box.exec(["printf", r"a\377b"], timeout=20)
     assert done.stdout == "a�b"
 
 
-async def test_commands_run_beside_each_other(box: BubblewrapSandbox) -> None:
+async def test_commands_run_beside_each_other(box: LocalSandbox) -> None:
     await box.exec(["true"], timeout=20)
     began = time.monotonic()
     done = await asyncio.gather(*(box.exec(["sh", "-c", f"sleep 0.5; echo {n}"], timeout=20) for n in range(5)))
@@ -69,7 +71,7 @@ async def test_commands_run_beside_each_other(box: BubblewrapSandbox) -> None:
     assert time.monotonic() - began < 2
 
 
-async def test_files_stay_while_it_sleeps_and_processes_do_not(box: BubblewrapSandbox) -> None:
+async def test_files_stay_while_it_sleeps_and_processes_do_not(box: LocalSandbox) -> None:
     await sh(
         box, "echo kept > /tmp/a; echo kept > ~/b; mkdir -p /files/c /skills/d; nohup sleep 1000 >/dev/null 2>&1 &"
     )
@@ -80,7 +82,7 @@ async def test_files_stay_while_it_sleeps_and_processes_do_not(box: BubblewrapSa
     )
 
 
-async def test_rest_ends_what_was_left_in_the_background_and_stays_awake(box: BubblewrapSandbox) -> None:
+async def test_rest_ends_what_was_left_in_the_background_and_stays_awake(box: LocalSandbox) -> None:
     await sh(box, "sleep 1000 & echo $!")
     process = box.process
     await box.rest()
@@ -88,14 +90,14 @@ async def test_rest_ends_what_was_left_in_the_background_and_stays_awake(box: Bu
     assert box.process is process
 
 
-async def test_a_process_in_the_background_does_not_hold_its_command_up(box: BubblewrapSandbox) -> None:
+async def test_a_process_in_the_background_does_not_hold_its_command_up(box: LocalSandbox) -> None:
     began = time.monotonic()
     assert await sh(box, "sleep 1000 & echo done") == "done\n"
     assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 3_000_001])
-async def test_bytes_are_the_same_after_put_and_get(box: BubblewrapSandbox, size: int) -> None:
+async def test_bytes_are_the_same_after_put_and_get(box: LocalSandbox, size: int) -> None:
     data = os.urandom(size)
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -110,7 +112,7 @@ async def test_bytes_are_the_same_after_put_and_get(box: BubblewrapSandbox, size
     assert (await sh(box, "stat -c %a /files/input/deep/er/x.bin")).strip() == "755"
 
 
-async def test_a_file_is_replaced_whole_or_not_at_all(box: BubblewrapSandbox) -> None:
+async def test_a_file_is_replaced_whole_or_not_at_all(box: LocalSandbox) -> None:
     await box.put("/tmp/x", b"before")
 
     async def broken() -> AsyncIterator[bytes]:
@@ -125,14 +127,14 @@ async def test_a_file_is_replaced_whole_or_not_at_all(box: BubblewrapSandbox) ->
 
 
 @pytest.mark.parametrize("path", ["x", "/", "/etc/x", "/usr/../tmp/x", "/tmp", "/home", "/proc/self/mem", "/tmpx/y"])
-async def test_paths_outside_are_refused(box: BubblewrapSandbox, path: str) -> None:
+async def test_paths_outside_are_refused(box: LocalSandbox, path: str) -> None:
     with pytest.raises(PathError):
         await box.put(path, b"x")
     with pytest.raises(PathError):
         await read(box, path)
 
 
-async def test_only_regular_files_are_listed_and_no_link_is_followed(box: BubblewrapSandbox) -> None:
+async def test_only_regular_files_are_listed_and_no_link_is_followed(box: LocalSandbox) -> None:
     await sh(
         box,
         'cd /files; ln -s /etc/passwd link; ln -s / root; mkfifo pipe; python3 -c "import socket;'
@@ -145,7 +147,7 @@ async def test_only_regular_files_are_listed_and_no_link_is_followed(box: Bubble
         await box.files("/files/root")
 
 
-async def test_what_does_not_fit_is_refused_and_leaves_nothing(box: BubblewrapSandbox) -> None:
+async def test_what_does_not_fit_is_refused_and_leaves_nothing(box: LocalSandbox) -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield bytes(MIB)
@@ -158,7 +160,7 @@ async def test_what_does_not_fit_is_refused_and_leaves_nothing(box: BubblewrapSa
 # --- misuse ---
 
 
-async def test_an_endless_command_is_ended_with_all_that_it_started(box: BubblewrapSandbox) -> None:
+async def test_an_endless_command_is_ended_with_all_that_it_started(box: LocalSandbox) -> None:
     began = time.monotonic()
     done = await box.exec(
         ["bash", "-c", "echo first; setsid sleep 999 & trap '' TERM; while :; do :; done"], timeout=0.5
@@ -168,7 +170,7 @@ async def test_an_endless_command_is_ended_with_all_that_it_started(box: Bubblew
     assert await sh(box, "pgrep sleep || echo none") == "none\n"
 
 
-async def test_ten_gigabytes_of_output_cost_neither_memory_nor_time(box: BubblewrapSandbox) -> None:
+async def test_ten_gigabytes_of_output_cost_neither_memory_nor_time(box: LocalSandbox) -> None:
     began = time.monotonic()
     done = await box.exec(["head", "-c", "10000000000", "/dev/zero"], timeout=60)
     assert done.truncated
@@ -178,7 +180,7 @@ async def test_ten_gigabytes_of_output_cost_neither_memory_nor_time(box: Bubblew
     assert time.monotonic() - began < 20
 
 
-async def test_a_cancelled_call_ends_its_command(box: BubblewrapSandbox) -> None:
+async def test_a_cancelled_call_ends_its_command(box: LocalSandbox) -> None:
     await box.exec(["true"], timeout=20)
     process = box.process
     assert process is not None
@@ -191,18 +193,18 @@ async def test_a_cancelled_call_ends_its_command(box: BubblewrapSandbox) -> None
 
 
 @pytest.mark.parametrize("deed", ["kill -9 -1", "kill -9 2", "kill -STOP 2; sleep 1000"])
-async def test_who_attacks_the_helper_ends_only_itself(box: BubblewrapSandbox, deed: str) -> None:
+async def test_who_attacks_the_helper_ends_only_itself(box: LocalSandbox, deed: str) -> None:
     done = await box.exec(["bash", "-c", deed], timeout=1)
     assert done.return_code != 0
     assert await sh(box, "echo well") == "well\n"
 
 
-async def test_a_very_long_command_says_so(box: BubblewrapSandbox) -> None:
+async def test_a_very_long_command_says_so(box: LocalSandbox) -> None:
     done = await box.exec(["echo", "x" * 200_000], timeout=20)
     assert (done.return_code, done.stderr) == (126, "echo: Argument list too long\n")
 
 
-async def test_nothing_of_it_is_there_after_it_is_deleted(box: BubblewrapSandbox) -> None:
+async def test_nothing_of_it_is_there_after_it_is_deleted(box: LocalSandbox) -> None:
     await sh(box, "mkdir -p /tmp/a/b; touch /tmp/a/b/c; chmod 000 /tmp/a/b /tmp/a")
     process = box.process
     assert process is not None
@@ -213,7 +215,7 @@ async def test_nothing_of_it_is_there_after_it_is_deleted(box: BubblewrapSandbox
     await box.delete()
 
 
-async def test_a_disk_is_let_go_when_its_container_sleeps(box: BubblewrapSandbox) -> None:
+async def test_a_disk_is_let_go_when_its_container_sleeps(box: LocalSandbox) -> None:
     if not machine().own_disk:
         pytest.skip("containers have no disk of their own here")
     await sh(box, "echo x > /tmp/x")
@@ -225,6 +227,34 @@ async def test_a_disk_is_let_go_when_its_container_sleeps(box: BubblewrapSandbox
             await asyncio.sleep(0.01)
     # It takes room as it fills only.
     assert image.stat().st_blocks * 512 < image.stat().st_size // 4
+
+
+async def test_a_disk_that_a_killed_server_left_mounted_is_used_again(box: LocalSandbox) -> None:
+    if not machine().own_disk:
+        pytest.skip("containers have no disk of their own here")
+    await sh(box, "echo kept > /tmp/x")
+    await box.sleep()
+    async with asyncio.timeout(5):
+        while is_mounted(box.directory / IMAGE):
+            await asyncio.sleep(0.01)
+    left = box.directory / MOUNTED
+    left.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(box.directory / IMAGE), str(left)], check=True)
+    try:
+        assert await sh(box, "cat /tmp/x") == "kept\n"
+        assert not left.is_mount()
+    finally:
+        unmount(left)
+
+
+def test_what_is_mounted_below_a_place_that_is_seen_empty_is_not_seen(tmp_path: Path) -> None:
+    below = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    mount = next(one for one in below if one.count("/") > 1 and "\\" not in one)
+    above, _, name = mount.rpartition("/")
+    assert mounted_below(View(binds={"/seen": above}))[f"/seen/{name}"] == mount
+    for empty in ("/seen", f"/seen/{name}"):
+        assert f"/seen/{name}" not in mounted_below(View(binds={"/seen": above}, empty=[empty]))
+    assert f"/seen/{name}" in mounted_below(View(binds={"/seen": above}, empty=[f"/seen/{name}s"]))
 
 
 def test_a_copied_disk_has_the_same_bytes_and_holes(tmp_path: Path) -> None:
@@ -244,7 +274,7 @@ def test_a_copied_disk_has_the_same_bytes_and_holes(tmp_path: Path) -> None:
 
 async def test_a_container_that_does_not_start_says_why(tmp_path: Path, bubblewrap: None) -> None:
     broken = replace(machine(), python=replace(machine().python, executable="/usr/bin/no-such-python"))
-    made = BubblewrapSandbox(broken, SMALL, "broken", tmp_path / "broken", None)
+    made = LocalSandbox(broken, SMALL, "broken", tmp_path / "broken", None)
     with pytest.raises(SandboxUnavailableError, match="no-such-python"):
         await made.exec(["true"], timeout=5)
     await made.delete()

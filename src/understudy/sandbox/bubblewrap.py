@@ -1,358 +1,81 @@
-"""A container made by bubblewrap."""
+"""What bubblewrap needs of this machine."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
 import shutil
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from understudy.sandbox import helper
-from understudy.sandbox.channel import (
-    ChannelClosedError,
-    Output,
-    Patience,
-    PatienceError,
-    memory_file,
-    read_pieces,
-    words,
-    write_all,
+from understudy.sandbox.config import Driver, SandboxConfig
+from understudy.sandbox.interface import SandboxUnavailableError
+from understudy.sandbox.machine import ContainerProcess, Machine, check_linux, container_python, output_of, what_holds
+
+INSTALL: Final = (
+    "install bubblewrap (Debian and Ubuntu: apt-get install bubblewrap; Fedora: dnf install bubblewrap; "
+    "Alpine: apk add bubblewrap)"
 )
-from understudy.sandbox.config import SandboxConfig
-from understudy.sandbox.disks import IMAGE, TREE, is_mounted, make_tree, new_disk
-from understudy.sandbox.interface import (
-    HOME,
-    NO_VARIABLES,
-    Executed,
-    PathError,
-    QuotaError,
-    SandboxError,
-    SandboxUnavailableError,
-    StoredFile,
+
+# Switches by which systems forbid what bubblewrap needs of ordinary users: the file, the value that forbids, the cure.
+_SWITCHES: Final = (
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "sysctl -w kernel.unprivileged_userns_clone=1"),
+    ("/proc/sys/user/max_user_namespaces", "0", "sysctl -w user.max_user_namespaces=10000"),
+    (
+        "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "an AppArmor profile that lets /usr/bin/bwrap use userns, or "
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
 )
-from understudy.sandbox.launch import base_environment
-from understudy.sandbox.machine import Machine
-from understudy.sandbox.process import ContainerProcess
-from understudy.sandbox.trees import remove_tree
-from understudy.sandbox.watching import Excess, Watch, Watched
-
-TIMED_OUT: Final = 124
-KILLED: Final = 137
-CANNOT_BE_RUN: Final = 126
-
-_MOST_LISTED: Final = 10_000
-# Bytes of their list, which no honest container comes near.
-_MOST_OF_LIST: Final = 4 * 1024 * 1024
-_MOST_ERRORS: Final = 4096
-# Output that is read and forgotten before a command is told that nobody reads it.
-_FORGOTTEN: Final = 64 * 1024 * 1024
-# Seconds for what stands in pipes when a command has ended and what it left in the background has not.
-_REST: Final = 0.02
-# Seconds in which a disk that was in use is let go.
-_LET_GO: Final = 10.0
-# Seconds in which files are written, read and listed, without a pause of their source.
-_FILES: Final = 300.0
-_SUM: Final = re.compile("[0-9a-f]{64}")
 
 
-class BubblewrapSandbox:
-    """See interface.Sandbox. Its files lie in `directory`; `environment` is that of `understudy sandbox build`."""
-
-    def __init__(
-        self, machine: Machine, config: SandboxConfig, container_id: str, directory: Path, environment: Path | None
-    ) -> None:
-        self._machine = machine
-        self._config = config
-        self._id = container_id
-        self.directory = directory
-        self._environment = environment
-        self._variables = base_environment(machine, config, environment_built=environment is not None)
-        self._process: ContainerProcess | None = None
-        self._starting = asyncio.Lock()
-        self._watch: asyncio.Task[None] | None = None
-        self._excess: Excess | None = None
-        self._closed = False
+@dataclass(frozen=True, slots=True)
+class BubblewrapMachine(Machine):
+    bwrap: str
+    disable_userns: bool
 
     @property
-    def id(self) -> str:
-        return self._id
+    def driver(self) -> Driver:
+        return "bubblewrap"
 
-    @property
-    def process(self) -> ContainerProcess | None:
-        """Its processes, while it is awake."""
-        return self._process if self._process is not None and self._process.alive else None
+    async def start(
+        self, config: SandboxConfig, container_id: str, directory: Path, environment: Path | None
+    ) -> ContainerProcess:
+        from understudy.sandbox.launch import prepare
+        from understudy.sandbox.process import ChildProcess
 
-    # --- its life ---
+        launch = partial(prepare, self, config, container_id=container_id, directory=directory, environment=environment)
+        return await ChildProcess.start(self, config, container_id, launch)
 
-    async def _awake(self) -> ContainerProcess:
-        async with self._starting:
-            if self._closed:
-                raise SandboxUnavailableError("the server stops")
-            if self.process is None:
-                if self._process is not None:
-                    await self.sleep()
-                self._excess = None
-                await asyncio.to_thread(self._make_disk)
-                await self._let_go()
-                self._process = await ContainerProcess.start(
-                    self._machine, self._config, self._id, self.directory, self._environment
-                )
-            process = self._process
-            assert process is not None
-            if self._watch is None:
-                own = self._machine.own_disk
-                watched = Watched(memory=self._machine.cgroups is None, disk=not own)
-                watch = Watch(self._config, watched, process.outer_pid, self.directory / (IMAGE if own else TREE))
-                self._watch = asyncio.create_task(self._kill_at_excess(watch, process))
-            return process
 
-    def _make_disk(self) -> None:
-        own = self._machine.own_disk
-        place = self.directory / (IMAGE if own else TREE)
-        if place.exists():
-            return
+def forbidden_by() -> str | None:
+    """What this system would have to allow before users' namespaces work, if that is known."""
+    for file, forbids, cure in _SWITCHES:
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if shutil.disk_usage(self.directory).free < self._config.reserve:
-                raise SandboxUnavailableError("the server's disk has no room for another container")
-            if own:
-                new_disk(place, self._config.disk, self._config.max_files)
-            else:
-                make_tree(place)
-        except OSError as error:
-            raise SandboxUnavailableError(f"the container's disk cannot be made: {error}") from None
-
-    async def _let_go(self) -> None:
-        """Wait until nobody has the disk any more."""
-        image = (self.directory / IMAGE).resolve()
-        if not self._machine.own_disk or not is_mounted(image):
-            return
-        try:
-            async with asyncio.timeout(_LET_GO):
-                while is_mounted(image):
-                    await asyncio.sleep(0.01)
-        except TimeoutError:
-            raise SandboxUnavailableError("the container's disk is still in use") from None
-
-    async def _kill_at_excess(self, watch: Watch, process: ContainerProcess) -> None:
-        self._excess = await watch.wait()
-        await process.kill()
-
-    async def rest(self) -> None:
-        """End what commands left running; the container stays awake."""
-        self._stop_watching()
-        process = self.process
-        if process is None:
-            return
-        try:
-            async with asyncio.timeout(2):
-                await process.channel.send("K")
-        except (TimeoutError, ChannelClosedError):
-            await self.sleep()
-
-    def _stop_watching(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            self._watch = None
-
-    async def sleep(self) -> None:
-        """End all its processes; its files stay."""
-        self._stop_watching()
-        process, self._process = self._process, None
-        if process is not None:
-            await process.kill()
-
-    async def close(self) -> None:
-        """Put it to sleep for good: nobody wakes it again."""
-        self._closed = True
-        await self.sleep()
-
-    async def delete(self) -> None:
-        await self.sleep()
-        await asyncio.to_thread(remove_tree, self.directory)
-
-    # --- commands ---
-
-    async def exec(
-        self,
-        argv: Sequence[str],
-        *,
-        stdin: bytes = b"",
-        timeout: float,  # noqa: ASYNC109 -- the command's, which is told as a result
-        cwd: str | None = None,
-        environment: Mapping[str, str] = NO_VARIABLES,
-    ) -> Executed:
-        if any("\0" in word for word in (*argv, cwd or "")):
-            return Executed("", f"{argv[0]}: a command cannot hold a zero byte\n".replace("\0", ""), CANNOT_BE_RUN)
-        process = await self._awake()
-        killed_before = process.out_of_memory()
-        variables = [f"{name}={value}" for name, value in {**self._variables, **environment}.items()]
-        request = words([cwd or HOME, str(len(argv)), *argv, *variables])
-        source = [memory_file(stdin)] if stdin else []
-        most = self._config.max_output
-        out, errors = Output(most, _FORGOTTEN), Output(most, _FORGOTTEN)
-        timed_out = False
-        try:
-            try:
-                ended = process.channel.send("R", [request, out.writer, errors.writer, *source])
-            finally:
-                for descriptor in (request, *source):
-                    os.close(descriptor)
-                out.release()
-                errors.release()
-            async with asyncio.timeout(timeout):
-                code = await ended
-        except TimeoutError:
-            timed_out, code = True, TIMED_OUT
-            await process.kill()
-        except ChannelClosedError:
-            code = KILLED
-            await process.kill()
-        except BaseException:
-            out.close()
-            errors.close()
-            await process.kill()
-            raise
-        await asyncio.gather(out.rest(_REST), errors.rest(_REST))
-        excess = self._excess if not process.alive else None
-        return Executed(
-            stdout=out.data().decode("utf-8", "replace"),
-            stderr=errors.data().decode("utf-8", "replace"),
-            return_code=code,
-            timed_out=timed_out,
-            truncated=out.truncated or errors.truncated,
-            out_of_memory=excess == "memory" or process.out_of_memory() > killed_before,
-            out_of_disk=excess == "disk",
-        )
-
-    # --- files ---
-
-    async def put(self, path: str, data: AsyncIterable[bytes] | bytes, *, mode: int = 0o644) -> None:
-        _check(path)
-        process = await self._awake()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(writer, False)
-        errors = Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([path, oct(mode)[2:]])
-        try:
-            ended = self._send(process, "P", [request, errors.writer, errors.writer, reader])
-            os.close(reader)
-            reader = -1
-            errors.release()
-            patience = Patience(_FILES)
-            try:
-                with suppress(BrokenPipeError):
-                    if isinstance(data, bytes):
-                        await write_all(writer, data, patience)
-                    else:
-                        async for piece in data:
-                            await write_all(writer, piece, patience)
-                    await write_all(writer, b".", patience)
-            except PatienceError:
-                raise await self._stuck(process, path) from None
-            os.close(writer)
-            writer = -1
-            await self._done(process, ended, errors, path)
-        finally:
-            for descriptor in (reader, writer, request):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            errors.close()
-
-    async def get(self, path: str) -> AsyncIterator[bytes]:
-        _check(path)
-        process = await self._awake()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(reader, False)
-        errors = Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([path])
-        try:
-            ended = self._send(process, "G", [request, writer, errors.writer])
-            os.close(writer)
-            writer = -1
-            errors.release()
-            left = self._config.disk
-            try:
-                async for piece in read_pieces(reader, Patience(_FILES)):
-                    left -= len(piece)
-                    if left < 0:
-                        # No file is that large.
-                        raise await self._stuck(process, path)
-                    yield piece
-            except PatienceError:
-                raise await self._stuck(process, path) from None
-            await self._done(process, ended, errors, path)
-        finally:
-            for descriptor in (reader, writer, request):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            errors.close()
-
-    async def files(self, below: str) -> list[StoredFile]:
-        _check(below)
-        process = await self._awake()
-        out, errors = Output(_MOST_OF_LIST, _MOST_OF_LIST), Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([below, str(_MOST_LISTED), str(2 * self._config.disk)])
-        try:
-            ended = self._send(process, "L", [request, out.writer, errors.writer])
-            out.release()
-            errors.release()
-            await self._done(process, ended, errors, below)
-            await out.rest(_REST)
-        finally:
-            os.close(request)
-            out.close()
-            errors.close()
-        return sorted(_listed(out.data(), below), key=lambda file: file.path)
-
-    async def _stuck(self, process: ContainerProcess, path: str) -> SandboxError:
-        await process.kill()
-        return SandboxError(f"{path}: the container was ended")
-
-    def _send(self, process: ContainerProcess, kind: str, files: list[int]) -> asyncio.Future[int]:
-        try:
-            return process.channel.send(kind, files)
-        except ChannelClosedError:
-            raise SandboxError("The container was ended.") from None
-
-    async def _done(self, process: ContainerProcess, ended: asyncio.Future[int], errors: Output, path: str) -> None:
-        try:
-            async with asyncio.timeout(_FILES):
-                status = await ended
-        except (TimeoutError, ChannelClosedError):
-            await process.kill()
-            if self._excess == "disk":
-                raise QuotaError(f"{path}: the container's disk is full") from None
-            raise SandboxError(f"{path}: the container was ended") from None
-        if not status:
-            return
-        await errors.rest(_REST)
-        said = errors.data().decode("utf-8", "replace") or path
-        if status == helper.PATH_REFUSED:
-            raise PathError(said)
-        if status == helper.FULL:
-            raise QuotaError(f"{path}: the container's disk is full")
-        raise SandboxError(f"{path}: {said}")
+            if Path(file).read_text().strip() == forbids:
+                return f"this system keeps ordinary users from making namespaces; allow it: {cure}"
+        except OSError:
+            continue
+    return None
 
 
-def _check(path: str) -> None:
-    if "\0" in path:
-        raise PathError("a path cannot hold a zero byte")
-
-
-def _listed(data: bytes, below: str) -> list[StoredFile]:
-    """What the helper told of files; what makes no sense is left out."""
-    top = [part for part in below.split("/") if part not in ("", ".")]
-    found: list[StoredFile] = []
-    for line in data.split(b"\0")[:-1]:
-        parts = line.split(b" ", 2)
-        with suppress(ValueError, UnicodeDecodeError):
-            size, digest, path = int(parts[0]), parts[1].decode("ascii"), parts[2].decode("utf-8")
-            within = path.split("/")
-            if _SUM.fullmatch(digest) and within[: len(top) + 1] == ["", *top] and not {"", ".", ".."} & {*within[1:]}:
-                found.append(StoredFile(path, max(0, size), digest))
-    return found
+def examine(config: SandboxConfig, name: str) -> BubblewrapMachine:
+    """See drivers.examine."""
+    check_linux()
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise SandboxUnavailableError(f"bubblewrap is not installed: {INSTALL}")
+    options = output_of([bwrap, "--help"])
+    if "--ro-bind-data" not in options or "--args" not in options:
+        raise SandboxUnavailableError(f"{bwrap} is too old; {INSTALL}, version 0.5 or newer")
+    holds = what_holds(config, name)
+    return BubblewrapMachine(
+        own_uid=holds.own_uid,
+        cgroups=holds.cgroups,
+        own_disk=holds.own_disk,
+        python=container_python(config.python),
+        weaker=holds.weaker,
+        bwrap=bwrap,
+        disable_userns="--disable-userns" in options,
+    )

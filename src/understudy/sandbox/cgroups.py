@@ -100,6 +100,15 @@ class Cgroups:
                     return int(number)
         return 0
 
+    def throttled(self, group: str) -> int:
+        """In how many periods it wanted more processor time than it may have."""
+        with suppress(OSError, ValueError):
+            for line in (self.parents["cpu"] / self.name / group / "cpu.stat").read_text().splitlines():
+                word, _, number = line.partition(" ")
+                if word == "nr_throttled":
+                    return int(number)
+        return 0
+
     def memory(self, group: str) -> int:
         """Bytes that are counted."""
         directory = self.parents["memory"] / self.name / group
@@ -168,9 +177,9 @@ def _mounts() -> Iterator[tuple[str, str, Path, list[str]]]:
             yield kind, fields[3], Path(fields[4]), options.split(",")
 
 
-def _own(controller: str) -> str:
-    """This process's group of a controller, "" for version 2."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+def _own(controller: str, process: int | str = "self") -> str:
+    """A process's group of a controller, "" for version 2."""
+    for line in Path(f"/proc/{process}/cgroup").read_text().splitlines():
         _, names, path = line.split(":", 2)
         if controller in names.split(",") if controller else not names:
             return path
@@ -182,6 +191,21 @@ def _below(place: Path, root: str, path: str) -> Path:
     if root != "/" and path.startswith(root):
         path = path[len(root) :]
     return place / path.lstrip("/")
+
+
+def of_process(pid: int) -> tuple[Cgroups, str]:
+    """The group in which somebody else has put a process, and its name. Raises OSError."""
+    places: dict[str, Path] = {}
+    for kind, root, place, options in _mounts():
+        for controller in _CONTROLLERS:
+            if kind == "cgroup" and controller in options:
+                places[controller] = _below(place, root, _own(controller, pid))
+            elif kind == "cgroup2":
+                places.setdefault(controller, _below(place, root, _own("", pid)))
+    version = 2 if len(set(places.values())) == 1 else 1
+    group = places["memory"]
+    parents = {controller: path.parent.parent for controller, path in places.items()}
+    return Cgroups(version, parents, group.parent.name), group.name
 
 
 def find(name: str, given: Path | None = None) -> Cgroups:

@@ -132,6 +132,18 @@ class Output:
         if not piece or self._seen > self._most_read:
             self.close()
 
+    def take(self) -> tuple[bytes, bool]:
+        """All that has come by now and was not taken before, and whether some of it was forgotten."""
+        while not self._ended.done():
+            seen = self._seen
+            self._read()
+            if self._seen == seen:
+                break
+        found, truncated = self.data(), self.truncated
+        self._pieces.clear()
+        self._kept = self._seen = 0
+        return found, truncated
+
     def release(self) -> None:
         """Close this process's end that is written to: the helper has its own."""
         if self.writer >= 0:

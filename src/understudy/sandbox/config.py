@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+Driver = Literal["bubblewrap", "gvisor", "docker"]
+
 
 @dataclass(frozen=True, slots=True)
 class SandboxConfig:
     mode: Literal["auto", "on", "off"] = "auto"
+    driver: Driver = "bubblewrap"
     require: Literal["any", "strict"] = "any"
     memory: int = 1024**3
     disk: int = 1024**3
@@ -27,3 +30,7 @@ class SandboxConfig:
     reserve: int = 1024**3
     python: Path | None = None
     cgroup: Path | None = None
+    runsc: Path | None = None
+    gvisor_platform: Literal["systrap", "ptrace", "kvm"] | None = None
+    docker_socket: Path = Path("/var/run/docker.sock")
+    docker_image: str | None = None

@@ -13,10 +13,10 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
 from understudy.sandbox.held import Held, Running
 from understudy.sandbox.interface import Container, Owner, Sandbox, SandboxUnavailableError
+from understudy.sandbox.local import LocalSandbox
 from understudy.sandbox.place import Place
 from understudy.sandbox.readiness import Readiness
 from understudy.sandbox.tables import containers
@@ -139,11 +139,11 @@ class ContainerService:
         except SandboxUnavailableError as error:
             raise InvalidRequestError(f"Code execution is not available on this server: {error}") from None
 
-    def _make(self, container_id: str) -> BubblewrapSandbox:
+    def _make(self, container_id: str) -> LocalSandbox:
         machine = self._readiness.machine
         assert machine is not None
         directory = self._place.directory(container_id)
-        return BubblewrapSandbox(machine, self._config, container_id, directory, self._place.environment)
+        return LocalSandbox(machine, self._config, container_id, directory, self._place.environment)
 
     def _shown(self, container_id: str, created_at: float, used_at: float) -> Container:
         expires_at = min(used_at + self._config.shown_lifetime, created_at + self._config.kept)
@@ -226,7 +226,7 @@ class ContainerService:
         if self._readiness.machine is None:
             with suppress(SandboxUnavailableError):
                 await self._readiness.look()
-        await self._running.clear_groups(self._readiness.machine)
+        await self._running.end_left(self._readiness.machine)
         if self._readiness.machine is not None:
             await self._remove_expired()
         kept: set[str] = set()

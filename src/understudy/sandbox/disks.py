@@ -13,6 +13,8 @@ from understudy.sandbox.interface import HOME, WRITABLE
 
 IMAGE: Final = "disk"
 TREE: Final = "tree"
+MOUNTED: Final = "mounted"
+"""Where the disk is mounted for a moment, for drivers that take it from this machine."""
 
 PLACES: Final = {path: "home" if path == HOME else path.strip("/") for path in WRITABLE}
 """The directory of each place that keeps files."""
@@ -83,3 +85,9 @@ def make_tree(tree: Path) -> None:
     """The directories of a container without a disk of its own. Raises OSError."""
     for name in PLACES.values():
         (tree / name).mkdir(parents=True, exist_ok=True)
+
+
+def unmount(place: Path) -> None:
+    """Unmount a disk, at once for those who come, and for those who have it when they let it go."""
+    if os.path.ismount(place):
+        subprocess.run(["umount", "--lazy", str(place)], capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603, S607

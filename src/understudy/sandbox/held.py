@@ -11,8 +11,9 @@ from typing import Final
 
 import structlog
 
-from understudy.sandbox.bubblewrap import BubblewrapSandbox
 from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.interface import SandboxUnavailableError
+from understudy.sandbox.local import LocalSandbox
 from understudy.sandbox.machine import Machine
 from understudy.sandbox.place import Place
 
@@ -23,14 +24,14 @@ _ANOTHERS: Final = 0.05
 # Seconds for which files that belong to no container are left alone: their row may be on its way.
 _ABANDONED: Final = 60.0
 
-Make = Callable[[str], BubblewrapSandbox]
+Make = Callable[[str], LocalSandbox]
 
 
 @dataclass(slots=True)
 class Held:
     """A container of which this process has the lock."""
 
-    sandbox: BubblewrapSandbox
+    sandbox: LocalSandbox
     lock: int
     used_at: float
     in_use: bool = True
@@ -154,17 +155,23 @@ class Running:
             self._occupy(held)
             await self._end(held)
 
-    async def clear_groups(self, machine: Machine | None) -> None:
-        """End what is left in control groups of containers that no process has."""
-        if machine is None or machine.cgroups is None:
+    async def end_left(self, machine: Machine | None) -> None:
+        """End what is left running of containers that no process has."""
+        if machine is None:
             return
-        for group in sorted(machine.cgroups.groups() - self._held.keys()):
-            known = self._place.directory(group).exists()
-            lock = self._place.lock(group)
-            if lock is not None:
-                await asyncio.to_thread(machine.cgroups.remove, group)
+        for container_id in sorted(await asyncio.to_thread(machine.left) - self._held.keys()):
+            known = self._place.directory(container_id).exists()
+            lock = self._place.lock(container_id)
+            if lock is None:
+                continue
+            try:
+                await asyncio.to_thread(machine.end, container_id)
                 if not known:
-                    self._place.remove(group)
+                    self._place.remove(container_id)
+            except SandboxUnavailableError as error:
+                # The next sweep tries again, and the others are not to wait for it.
+                _log.warning("what is left of a container does not end", container_id=container_id, reason=str(error))
+            finally:
                 os.close(lock)
 
     async def remove_orphans(self, kept: set[str]) -> None:
@@ -173,8 +180,11 @@ class Running:
             if container_id in kept or container_id in self._held or self._place.age(container_id) < _ABANDONED:
                 continue
             lock = self._place.lock(container_id)
-            if lock is not None:
+            if lock is None:
+                continue
+            try:
                 await asyncio.to_thread(self._place.remove, container_id)
+            finally:
                 os.close(lock)
 
     @staticmethod

@@ -17,6 +17,13 @@ import select
 import sys
 from _socket import AF_UNIX, SOCK_SEQPACKET, socket
 
+# As in typing, which would cost memory.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import SIGCHLD, set_wakeup_fd, signal
+else:
+    from _signal import SIGCHLD, set_wakeup_fd, signal
+
 PATH_REFUSED = 201
 FULL = 202
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
@@ -26,6 +33,7 @@ _MOST_FILES = 4
 _DEEPEST = 64
 _CLOSE_ON_EXEC = 0x40000000  # MSG_CMSG_CLOEXEC
 _PIECE = 256 * 1024
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FULL_ERRORS = (28, 122, 27)  # ENOSPC, EDQUOT, EFBIG
 _ROOTS: list[list[str]] = []
 _SCORE: list[int] = []
@@ -66,18 +74,9 @@ def _score(value: bytes) -> None:
             pass
 
 
-def _shut() -> None:
-    """Keep others of this user from reading and writing this process, and from opening what it has open."""
-    try:
-        # Opened before: then it is nobody's.
-        _SCORE.append(os.open("/proc/self/oom_score_adj", os.O_WRONLY))
-    except OSError:
-        pass
-    try:
-        from _ctypes import CFuncPtr, dlopen
-    except ImportError:
-        # A Python without it: nothing of the machine depends on this.
-        return
+def _prctl(option: int, second: int, third: bytes | int) -> int:
+    """Raises ImportError where Python has no way to call it."""
+    from _ctypes import CFuncPtr, dlopen
 
     class Function(CFuncPtr):
         _flags_ = 1  # a function of C
@@ -87,7 +86,40 @@ def _shut() -> None:
         _handle = dlopen(None, 2)  # pyright: ignore[reportArgumentType]
 
     function = Function(("prctl", Library()))  # pyright: ignore[reportArgumentType, reportCallIssue]
-    function(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
+    return function(option, second, third, 0, 0)
+
+
+def _filter(path: str) -> None:
+    """Have the kernel refuse, from here on and for all that is started, the system calls that the program in a file
+    says: for drivers that do not see to it themselves."""
+    from _ctypes import _SimpleCData  # pyright: ignore[reportPrivateUsage]
+
+    class Pointer(_SimpleCData):  # pyright: ignore[reportMissingTypeArgument]
+        _type_ = "z"  # char *
+
+    file = os.open(path, os.O_RDONLY)
+    program = os.read(file, 1 << 16)
+    os.close(file)
+    steps = Pointer(program)
+    # struct sock_fprog: how many steps of eight bytes, and where they are.
+    told = (len(program) // 8).to_bytes(8, sys.byteorder) + bytes(memoryview(steps))
+    # PR_SET_NO_NEW_PRIVS, without which the other is not allowed, and PR_SET_SECCOMP with SECCOMP_MODE_FILTER.
+    if _prctl(38, 1, 0) or _prctl(22, 2, told):
+        raise OSError("no filter of system calls can be set")
+
+
+def _shut() -> None:
+    """Keep others of this user from reading and writing this process, and from opening what it has open."""
+    try:
+        # Opened before: then it is nobody's.
+        _SCORE.append(os.open("/proc/self/oom_score_adj", os.O_WRONLY))
+    except OSError:
+        pass
+    try:
+        _prctl(4, 0, 0)  # PR_SET_DUMPABLE
+    except ImportError:
+        # A Python without it: nothing of the machine depends on this.
+        pass
 
 
 def _run(words: list[str], files: list[int]) -> int:
@@ -137,10 +169,17 @@ def _parts(path: str) -> list[str]:
     return parts
 
 
+def _step(name: str, at: int) -> int:
+    """The open directory of that name, which is no link to one. Raises OSError."""
+    # gVisor follows a link, whatever else is asked, where a directory is asked for.
+    if os.lstat(name, dir_fd=at).st_mode & 0o170000 == 0o120000:
+        raise OSError(20, "Not a directory")
+    return os.open(name, _DIRECTORY, dir_fd=at)
+
+
 def _directory(parts: list[str], *, make: bool, path: str) -> int:
     """The open directory, reached without following any link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    at = os.open("/", flags)
+    at = os.open("/", _DIRECTORY)
     for part in parts:
         try:
             if make:
@@ -152,7 +191,7 @@ def _directory(parts: list[str], *, make: bool, path: str) -> int:
                     # The roots' own parents cannot be written to, and need not be made.
                     if error.errno not in (1, 13, 30):
                         raise
-            below = os.open(part, flags, dir_fd=at)
+            below = _step(part, at)
         except OSError as error:
             if error.errno in _FULL_ERRORS:
                 raise
@@ -265,7 +304,7 @@ def _list(words: list[str], files: list[int]) -> int:
                     most -= 1
             elif depth < _DEEPEST:
                 try:
-                    inside = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                    inside = _step(name, at)
                 except OSError:
                     continue
                 try:
@@ -315,6 +354,19 @@ def _status(code: int) -> int:
     return os.WEXITSTATUS(code) if os.WIFEXITED(code) else 128 + os.WTERMSIG(code)
 
 
+def _ends() -> list[tuple[int, int]]:
+    """The children that have ended, and how."""
+    found: list[tuple[int, int]] = []
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return found
+            found.append((pid, status))
+    except ChildProcessError:
+        return found
+
+
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     return [
         int.from_bytes(data[at : at + 4], sys.byteorder)
@@ -323,27 +375,46 @@ def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
     ]
 
 
+def _noted(number: int, frame: object) -> None:
+    """Without a function of its own a signal is not told of."""
+
+
+def _control(told: str) -> socket:
+    if told.isdigit():
+        return socket(AF_UNIX, SOCK_SEQPACKET, 0, int(told))
+    control = socket(AF_UNIX, SOCK_SEQPACKET)
+    control.connect(told)
+    return control
+
+
 def main() -> None:
-    # The socket; limits as name=value; the places that keep files.
-    control = socket(AF_UNIX, SOCK_SEQPACKET, 0, int(sys.argv[1]))
+    # The socket, by its number or its path; limits as name=value; the places that keep files; a file with a filter.
+    control = _control(sys.argv[1])
     for pair in filter(None, sys.argv[2].split(",")):
         name, value = pair.split("=")
         limit = int(value)
         resource.setrlimit(getattr(resource, name), (limit, limit))
     _ROOTS.extend([part for part in root.split("/") if part] for root in sys.argv[3].split(","))
     _shut()
+    if len(sys.argv) > 4 and sys.argv[4]:
+        _filter(sys.argv[4])
     os.set_inheritable(control.fileno(), False)
+    # This may be the container's first process, which others become children of, and there may be no pidfd (gVisor).
+    ended, told = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    signal(SIGCHLD, _noted)
+    set_wakeup_fd(told, warn_on_full_buffer=False)
     poll = select.poll()
     poll.register(control.fileno(), select.POLLIN)
-    running: dict[int, tuple[int, str]] = {}
+    poll.register(ended, select.POLLIN)
+    running: dict[int, str] = {}
     control.send(b"ready")
     while True:
         for descriptor, _ in poll.poll():
-            if descriptor in running:
-                pid, number = running.pop(descriptor)
-                poll.unregister(descriptor)
-                os.close(descriptor)
-                control.send(f"{number} {_status(os.waitpid(pid, 0)[1])}".encode())
+            if descriptor == ended:
+                os.read(ended, 4096)
+                for pid, status in _ends():
+                    if pid in running:
+                        control.send(f"{running.pop(pid)} {_status(status)}".encode())
                 continue
             packet, ancillary, _, _ = control.recvmsg(_MOST_PACKET, 16 + 8 * _MOST_FILES, _CLOSE_ON_EXEC)
             if not packet:
@@ -362,9 +433,7 @@ def main() -> None:
             if pid < 0:
                 control.send(f"{number} {-pid}".encode())
             else:
-                watched = os.pidfd_open(pid)
-                running[watched] = (pid, number)
-                poll.register(watched, select.POLLIN)
+                running[pid] = number
             for file in files:
                 os.close(file)
 

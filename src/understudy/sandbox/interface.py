@@ -74,6 +74,41 @@ class StoredFile:
     """Hexadecimal."""
 
 
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a program has printed since it was last asked, decoded and cut as in `Executed`."""
+
+    stdout: str
+    stderr: str
+    truncated: bool = False
+
+
+class Program(Protocol):
+    """A program that runs in a container and talks with this server over a socket, which is its standard input.
+
+    What it says is not to be trusted: any code beside it in the container can say it too.
+    """
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended, as far as is known."""
+        ...
+
+    async def send(self, data: bytes) -> None:
+        """Raises SandboxError when the program is gone, or takes nothing any more."""
+        ...
+
+    async def receive(self) -> bytes:
+        """Some of what it says, when it says something; nothing at its end."""
+        ...
+
+    async def printed(self) -> Printed: ...
+
+    async def end(self) -> Executed:
+        """End it and all else that runs in the container. Says what was left to say of it; a second time, the same."""
+        ...
+
+
 class Sandbox(Protocol):
     """One container, awake or asleep: the first call starts it, and its processes may end between two runs."""
 
@@ -94,6 +129,11 @@ class Sandbox(Protocol):
         Cancelling the call kills the command and all its children at once. `cwd` is `HOME` unless given.
         Raises SandboxUnavailableError when the container cannot be started.
         """
+        ...
+
+    async def start(self, argv: Sequence[str], *, environment: Mapping[str, str] = NO_VARIABLES) -> Program:
+        """Start a program that is talked with, in `HOME`. It ends with the run that uses the container, if not before.
+        Raises SandboxUnavailableError when the container cannot be started."""
         ...
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, *, mode: int = 0o644) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from understudy.sandbox.disks import MOUNTED, unmount
 from understudy.sandbox.trees import remove_tree
 
 ENVIRONMENT: Final = "environment"
@@ -80,6 +81,7 @@ class Place:
 
     def remove(self, container_id: str) -> None:
         """Remove the files of a container that is held."""
+        unmount(self.directory(container_id) / MOUNTED)
         remove_tree(self.directory(container_id))
 
     def ids(self) -> Iterator[str]:

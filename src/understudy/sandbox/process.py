@@ -1,4 +1,4 @@
-"""The processes of one container while it is awake: started, listened to, killed to the last."""
+"""The processes of one container that is this server's own child: started, listened to, killed to the last."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from understudy.sandbox.channel import Channel, ChannelClosedError
 from understudy.sandbox.config import SandboxConfig
 from understudy.sandbox.interface import SandboxUnavailableError
-from understudy.sandbox.launch import prepare
 from understudy.sandbox.machine import Machine
 
 _START: Final = 20.0
@@ -24,7 +25,7 @@ _END: Final = 10.0
 _SAID: Final = 8192
 
 
-async def _ended(descriptor: int) -> None:
+async def ended(descriptor: int) -> None:
     """Wait for the process of a pidfd."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
@@ -44,8 +45,26 @@ def _bounded_file() -> int:
     return descriptor
 
 
-class ContainerProcess:
-    """`first` is the number, on this machine, of the container's first process: when it ends, all end with it."""
+@dataclass(slots=True)
+class Launch:
+    """A command to start, with the descriptors that it inherits. `speaks_by_input`: the helper has its end of the
+    socket as its standard input, and the command tells nobody's number."""
+
+    command: list[str] = field(default_factory=list[str])
+    descriptors: list[int] = field(default_factory=list[int])
+    speaks_by_input: bool = False
+
+
+class Prepare(Protocol):
+    """What a driver does before a container starts, in little time. `control`: the helper's end of the socket; `info`:
+    where the number of the container's first process is told; `groups`: files of control groups to join. Both
+    descriptors stay the caller's. Raises OSError, SandboxUnavailableError."""
+
+    def __call__(self, *, groups: Sequence[Path], control: int, info: int) -> Launch: ...
+
+
+class ChildProcess:
+    """See machine.ContainerProcess."""
 
     def __init__(self, machine: Machine, container_id: str, outer: subprocess.Popen[bytes], channel: Channel) -> None:
         self._machine = machine
@@ -56,18 +75,15 @@ class ContainerProcess:
         self.first = 0
         self.channel = channel
         self._killing: asyncio.Task[None] | None = None
+        self._kills = 0
 
     @classmethod
-    async def start(
-        cls, machine: Machine, config: SandboxConfig, container_id: str, directory: Path, environment: Path | None
-    ) -> ContainerProcess:
+    async def start(cls, machine: Machine, config: SandboxConfig, container_id: str, prepare: Prepare) -> ChildProcess:
         """Raises SandboxUnavailableError with what was said about it."""
         groups: list[Path] = []
         if machine.cgroups is not None:
-            from understudy.sandbox.cgroups import Limits
-
             try:
-                groups = machine.cgroups.make(container_id, Limits(config.memory, config.processes, config.cpus))
+                groups = machine.cgroups.make(container_id, machine.group_limits(config))
             except OSError as error:
                 machine.cgroups.remove(container_id)
                 raise SandboxUnavailableError(f"the container's control group cannot be made: {error}") from None
@@ -76,21 +92,12 @@ class ContainerProcess:
         said = _bounded_file()
         inherited: list[int] = []
         try:
-            launch = prepare(
-                machine,
-                config,
-                container_id=container_id,
-                directory=directory,
-                environment=environment,
-                groups=groups,
-                control=theirs.fileno(),
-                info=told,
-            )
+            launch = prepare(groups=groups, control=theirs.fileno(), info=told)
             inherited = [one for one in launch.descriptors if one not in (theirs.fileno(), told)]
             # Not by asyncio: a container lives as long as the thread that started it, which is this one.
             outer = subprocess.Popen(  # noqa: ASYNC220, S603
                 launch.command,
-                stdin=subprocess.DEVNULL,
+                stdin=theirs.fileno() if launch.speaks_by_input else subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
                 pass_fds=launch.descriptors,
@@ -114,7 +121,7 @@ class ContainerProcess:
         try:
             async with asyncio.timeout(_START):
                 await started.channel.ready
-            started.first = int(json.loads(os.read(info, 4096))["child-pid"])
+            started.first = outer.pid if launch.speaks_by_input else int(json.loads(os.read(info, 4096))["child-pid"])
             started._first_watch = os.pidfd_open(started.first)
         except BaseException as error:
             await started.kill()
@@ -151,20 +158,22 @@ class ContainerProcess:
             # The outer one sees to what is left of the first, and then ends by itself.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_END):
-                    await _ended(self._outer_watch)
+                    await ended(self._outer_watch)
         # It takes the first with it, wherever in its start it is.
         self._outer.kill()
         with suppress(TimeoutError):
             async with asyncio.timeout(_END):
-                await _ended(self._outer_watch)
+                await ended(self._outer_watch)
         for watch in (self._outer_watch, self._first_watch):
             if watch >= 0:
                 os.close(watch)
         self._outer.poll()
         cgroups = self._machine.cgroups
         if cgroups is not None:
+            self._kills = self.out_of_memory()
             await asyncio.to_thread(cgroups.remove, self._id)
 
     def out_of_memory(self) -> int:
         """How often the kernel killed something of it because its memory was used up."""
-        return 0 if self._machine.cgroups is None else self._machine.cgroups.kills(self._id)
+        cgroups = self._machine.cgroups
+        return self._kills if cgroups is None else max(self._kills, cgroups.kills(self._id))

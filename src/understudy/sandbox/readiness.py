@@ -11,8 +11,9 @@ from typing import Final
 import structlog
 
 from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.drivers import examine
 from understudy.sandbox.interface import SandboxUnavailableError
-from understudy.sandbox.machine import Machine, examine
+from understudy.sandbox.machine import Machine
 from understudy.sandbox.place import Place
 from understudy.sandbox.selftest import self_test
 
@@ -86,13 +87,13 @@ class Readiness:
             _log.info("code can be run", tier=outcome.tier, weaker=list(machine.weaker))
 
     def end(self) -> None:
-        """Leave no control groups behind."""
-        if self.machine is not None and self.machine.cgroups is not None:
-            self.machine.cgroups.clear()
+        """Leave nothing of this installation behind."""
+        if self.machine is not None:
+            self.machine.leave()
 
 
 def group_name(place: str) -> str:
-    """The name of an installation's control groups."""
+    """The name of an installation's control groups, or of what else marks its containers."""
     return f"understudy-{place}"
 
 

@@ -20,6 +20,11 @@ class SandboxSettings(Room):
         description="`auto`: containers are there if this machine passes the self-test, which is made at their first "
         "use; `on`: it is made at the start, and a server that fails it does not start; `off`: no code is run.",
     )
+    driver: Literal["bubblewrap", "gvisor", "docker"] = Field(
+        default="bubblewrap",
+        description="What makes containers. `bubblewrap` takes a small program and is the fastest; `gvisor` puts a "
+        "kernel of its own between the code and this machine's; `docker` asks a daemon that runs here as root.",
+    )
     require: Literal["any", "strict"] = Field(
         default="any",
         description="`strict`: no code is run unless the kernel itself holds every limit, each container under a "
@@ -73,4 +78,19 @@ class SandboxSettings(Room):
         default=None,
         description="A cgroup v2 directory in which the server may make others, for a server that is given one of its "
         "own. Default: the one that it runs in.",
+    )
+    runsc: Path | None = Field(
+        default=None, description="gVisor's program, `runsc`. Default: the one that is found in PATH."
+    )
+    gvisor_platform: Literal["systrap", "ptrace", "kvm"] | None = Field(
+        default=None, description="How gVisor catches system calls. Default: as runsc itself chooses."
+    )
+    docker_socket: Path = Field(
+        default=Path("/var/run/docker.sock"), description="The socket of Docker's daemon, which must run here as root."
+    )
+    docker_image: str | None = Field(
+        default=None,
+        min_length=1,
+        description="An image that is there already, with python3 (3.11 or newer) in its PATH. Default: one that is "
+        "made here, without a registry, in which containers see the programs of this machine.",
     )
