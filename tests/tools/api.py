@@ -26,7 +26,10 @@ from understudy.storage.blob_writer import BlobWriter
 from understudy.storage.blobs import Blobs
 from understudy.tools.code_execution.session import CodeExecution, Limits
 from understudy.tools.code_execution.skills import Skills
+from understudy.tools.programmatic.lot import Lot
+from understudy.tools.protocol import ServerTool
 from understudy.tools.running import ServerTools
+from understudy.tools.web.sealed import Sealed
 
 from .fakes import DirectoryContainers
 
@@ -35,6 +38,7 @@ Block = dict[str, Any]
 MODEL = "claude-sonnet-5-5"
 TOOL: Block = {"type": "code_execution_20250825", "name": "code_execution"}
 PYTHON_TOOL: Block = {"type": "code_execution_20250522", "name": "code_execution"}
+SEALED = Sealed([("tests", b"k" * 32)])
 OWNER = Owner(ORGANIZATION, WORKSPACE)
 
 
@@ -114,13 +118,25 @@ def call(name: str, **given: Any) -> Answer:
 
 @asynccontextmanager
 async def tools_api(
-    data_dir: Path, *, skills: Skills | None = None, engine: Engine | None = None, limits: Limits | None = None
+    data_dir: Path,
+    *,
+    skills: Skills | None = None,
+    engine: Engine | None = None,
+    limits: Limits | None = None,
+    others: Sequence[ServerTool] = (),
+    waiting: int = 4,
+    wait: float = 5,
+    seconds: float = 8,
 ) -> AsyncGenerator[Api]:
     async with installation(data_dir) as (db, root):
         files = FileService(db, Blobs(None, data_dir), root, FilesConfig())
         containers = DirectoryContainers(data_dir / "containers")
-        tool = CodeExecution(containers, files, skills, limits or Limits(20, 100_000))
+        lot = Lot(containers, waiting, wait=wait, seconds=seconds)
+        tool = CodeExecution(containers, files, skills, limits or Limits(20, 100_000), SEALED, lot)
         scenarios = Scenarios(100)
         wrapped = ScenarioEngine(engine or SimulatorEngine(SimulatorSettings()), scenarios)
-        messages = InProcess(wrapped, tools=ServerTools([tool]))
-        yield Api(messages, containers, files, scenarios, tool)
+        messages = InProcess(wrapped, tools=ServerTools([tool, *others]), sealed=SEALED)
+        try:
+            yield Api(messages, containers, files, scenarios, tool)
+        finally:
+            await tool.close()

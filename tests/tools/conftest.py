@@ -14,12 +14,19 @@ from servers import RunningServer, start_server
 
 from .api import Api, tools_api
 from .real import MODEL, TOOLS, asked, client
+from .site import Site, running_site
 
 
 @pytest_asyncio.fixture
 async def api(data_dir: Path) -> AsyncGenerator[Api]:
     async with tools_api(data_dir) as made:
         yield made
+
+
+@pytest_asyncio.fixture
+async def site() -> AsyncGenerator[Site]:
+    async with running_site() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,13 +25,70 @@ from understudy.sandbox.interface import (
     Executed,
     Owner,
     PathError,
+    Printed,
     QuotaError,
+    SandboxError,
     StoredFile,
 )
 from understudy.wire.errors import InvalidRequestError, NotFoundError, RateLimitError
 from understudy.wire.ids import new_id
 
 _MOST_OUTPUT = 1024 * 1024
+
+
+class DirectoryProgram:
+    """Implements Program."""
+
+    def __init__(self, sandbox: DirectorySandbox, process: asyncio.subprocess.Process, ours: socket.socket) -> None:
+        self._sandbox, self._process, self._ours = sandbox, process, ours
+        self._pieces: tuple[list[bytes], list[bytes]] = [], []
+        assert process.stdout is not None and process.stderr is not None
+        self._readers = [
+            asyncio.create_task(_collect(stream, pieces))
+            for stream, pieces in zip((process.stdout, process.stderr), self._pieces, strict=True)
+        ]
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None
+
+    async def send(self, data: bytes) -> None:
+        # A frame with its length before it, in which places of the container are named.
+        frame = data[4:]
+        for tree in WRITABLE:
+            frame = frame.replace(f'_DIR": "{tree}'.encode(), f'_DIR": "{self._sandbox.root}{tree}'.encode())
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._ours, len(frame).to_bytes(4, "big") + frame)
+        except OSError:
+            raise SandboxError("gone") from None
+
+    async def receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self._ours, 65536)
+
+    async def printed(self) -> Printed:
+        # A pipe's reader here has turns of its own.
+        await asyncio.sleep(0.005)
+        out, err = (
+            b"".join(pieces).decode(errors="replace").replace(str(self._sandbox.root), "") for pieces in self._pieces
+        )
+        for pieces in self._pieces:
+            pieces.clear()
+        return Printed(out, err)
+
+    async def end(self) -> Executed:
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        code = await self._process.wait()
+        await asyncio.wait(self._readers)
+        self._sandbox.running.discard(self._process.pid)
+        self._ours.close()
+        printed = await self.printed()
+        return Executed(printed.stdout, printed.stderr, code if code >= 0 else 128 - code)
+
+
+async def _collect(stream: asyncio.StreamReader, pieces: list[bytes]) -> None:
+    while piece := await stream.read(65536):
+        pieces.append(piece)
 
 
 @dataclass
@@ -43,6 +101,7 @@ class DirectorySandbox:
     quota: int = 1 << 40
     running: set[int] = field(default_factory=set[int])
     commands: list[Sequence[str]] = field(default_factory=list[Sequence[str]])
+    programs: list[DirectoryProgram] = field(default_factory=list["DirectoryProgram"])
 
     def __post_init__(self) -> None:
         for tree in (*WRITABLE, INPUT_DIR):
@@ -95,6 +154,26 @@ class DirectorySandbox:
             part[:_MOST_OUTPUT].decode(errors="replace").replace(str(self.root), "") for part in (out, err)
         )
         return Executed(stdout, stderr, code if code >= 0 else 128 - code, truncated=cut)
+
+    async def start(self, argv: Sequence[str], *, environment: Mapping[str, str] = {}) -> DirectoryProgram:
+        self.commands.append(argv)
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *argv[1:],
+                stdin=theirs.fileno(),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.at(HOME),
+                env={"PATH": os.environ["PATH"], **environment},
+                start_new_session=True,
+            )
+        self.running.add(process.pid)
+        program = DirectoryProgram(self, process, ours)
+        self.programs.append(program)
+        return program
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, *, mode: int = 0o644) -> None:
         place = self.at(path)

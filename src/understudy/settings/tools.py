@@ -73,3 +73,11 @@ class MCPSettings(Room):
     max_result: int = Field(
         default=200_000, ge=100, description="Characters of a result that the model is given; the rest is cut off."
     )
+
+
+class AdvisorSettings(Room):
+    """The advisor tool. See advisor.md."""
+
+    timeout: float = Field(
+        default=600, gt=0, le=3600, description="Seconds that an advisor may take; then the model goes on without it."
+    )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.tools.site import serving
 from understudy.tools.web.documents import Page
 from understudy.tools.web.index import DocumentIndex
 from understudy.tools.web.providers import (
@@ -24,24 +23,9 @@ from understudy.tools.web.providers import (
     Tavily,
 )
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 def everything(_: str) -> bool:
     return True
-
-
-@asynccontextmanager
-async def serving(handler: Handler) -> AsyncGenerator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", handler)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 async def test_searxng_is_asked_for_json() -> None:

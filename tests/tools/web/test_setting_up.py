@@ -16,7 +16,7 @@ from understudy.limits.snapshot import Snapshot
 from understudy.net.client import Fetcher
 from understudy.net.guard import Guard
 from understudy.settings import Settings, SettingsError
-from understudy.tools.protocol import Asked, ServerTool, ToolCall
+from understudy.tools.protocol import Asked, ServerTool, ToolCall, ToolSession
 from understudy.tools.web.providers import Brave, DocumentSearch, SearXNG, Tavily
 from understudy.tools.web_search.session import WebSearch
 from understudy.wire.errors import InvalidRequestError
@@ -36,6 +36,12 @@ def tool_for(tools: WebTools, kind: str) -> ServerTool:
 def asked(tool: dict[str, Any], *, counting: bool = False) -> Asked:
     request = {"messages": [{"role": "user", "content": "x"}], "tools": [tool]}
     return Asked("org", "wrkspc_a", request, counting=counting)
+
+
+async def opened(tools: WebTools, tool: dict[str, Any]) -> ToolSession:
+    session = await tool_for(tools, tool["type"]).session(asked(tool))
+    assert session is not None
+    return session
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,7 @@ async def test_the_provider_is_the_one_that_is_set(tmp_path: Path, given: Any, p
     if "documents" in given:
         given = {"documents": write_pages(tmp_path / "pages")}
     tools = made(tmp_path, web_search=given)
-    session = await tool_for(tools, "web_search_20250305").session(asked(SEARCH))
+    session = await opened(tools, SEARCH)
     assert session.answers("web_search")
     (lazy,) = [tool for tool in tools.tools if tool.serves("web_search_20250305")]
     search: Any = vars(lazy)["_made"]
@@ -80,7 +86,9 @@ async def test_what_is_not_set_up_is_refused_but_counted(tmp_path: Path, tool: A
     lazy = tool_for(made(tmp_path), tool["type"])
     with pytest.raises(InvalidRequestError, match=rf"^tools\.0: .*`{setting}`"):
         await lazy.session(asked(tool))
-    assert list((await lazy.session(asked(tool, counting=True))).functions) == []
+    counted = await lazy.session(asked(tool, counting=True))
+    assert counted is not None
+    assert list(counted.functions) == []
 
 
 async def test_fetching_is_on_with_url_sources_or_with_documents(tmp_path: Path) -> None:
@@ -90,7 +98,7 @@ async def test_fetching_is_on_with_url_sources_or_with_documents(tmp_path: Path)
     ]
     for rooms in given:
         tools = made(tmp_path, **rooms)
-        assert (await tool_for(tools, FETCH["type"]).session(asked(FETCH))).functions
+        assert (await opened(tools, FETCH)).functions
         await tools.close()
 
 
@@ -98,7 +106,7 @@ async def test_searches_draw_on_their_own_limit(tmp_path: Path) -> None:
     group = Groups().of_type("web_search")
     bench = Bench(Snapshot(workspace_limits={"wrkspc_a": {group.id: {"tool_uses_per_second": 2}}}))
     tools = made(tmp_path, bench=bench, web_search={"documents": write_pages(tmp_path / "pages")})
-    session = await tool_for(tools, SEARCH["type"]).session(asked(SEARCH))
+    session = await opened(tools, SEARCH)
     found = [(await session.run(ToolCall("s", "web_search", {"query": "tea"}))).content for _ in range(3)]
     assert [isinstance(content, list) for content in found] == [True, True, False]
     assert found[2] == {"type": "web_search_tool_result_error", "error_code": "too_many_requests"}

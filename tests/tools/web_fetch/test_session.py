@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from tests.tools.site import Site
 from understudy.documents.html_reader import HtmlReader
 from understudy.net.client import Fetcher
 from understudy.net.guard import Guard
@@ -22,47 +23,6 @@ from understudy.tools.web.index import DocumentIndex
 from understudy.tools.web_fetch.fetching import Fetching
 from understudy.tools.web_fetch.session import WebFetch, first_tokens
 from understudy.wire.errors import InvalidRequestError
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Site:
-    """A site whose pages are set by the test; `asked` lists the paths that came."""
-
-    def __init__(self) -> None:
-        self.pages: dict[str, Handler] = {}
-        self.asked: list[str] = []
-        self.url = ""
-
-    def page(
-        self, path: str, body: str | bytes, content_type: str = "text/html", status: int = 200, **headers: str
-    ) -> str:
-        async def answer(_: web.Request) -> web.Response:
-            raw = body.encode() if isinstance(body, str) else body
-            return web.Response(status=status, body=raw, headers={"content-type": content_type, **headers})
-
-        self.pages[path] = answer
-        return self.url + path
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked.append(request.path)
-        found = self.pages.get(request.path)
-        return web.Response(status=404) if found is None else await found(request)
-
-
-@pytest.fixture
-async def site() -> AsyncGenerator[Site]:
-    site = Site()
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", site.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        site.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield site
-    finally:
-        await runner.cleanup()
 
 
 @asynccontextmanager

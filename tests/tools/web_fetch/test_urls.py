@@ -110,3 +110,15 @@ def test_long_texts_take_time_in_proportion() -> None:
     for text in ("a." * 500_000, "http://" * 100_000, "x" * 1_000_000, "(.[" * 300_000):
         assert list(urls_in(text)) == []
     assert time.perf_counter() - began < 3
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    """A request of megabytes, from whose pages code may fetch a hundred more."""
+    long = {"role": "user", "content": [{"type": "text", "text": "https://a.example/x " * 100_000}]}
+    urls = UrlsOfConversation([long], None)
+    began = time.process_time()
+    for number in range(200):
+        urls.add([long, {"role": "user", "content": f"https://b.example/{number}"}])
+    assert time.process_time() - began < 1
+    assert "https://a.example/x" in urls
+    assert "https://b.example/199" in urls

@@ -15,6 +15,7 @@ from understudy.engines.catalog import Model
 from understudy.messages.stops import check_stop_sequences
 from understudy.wire.errors import InvalidRequestError
 
+from .code_callers import container_fault
 from .conversation import walk_messages, walk_system
 from .found import Found
 from .limits import check_prompt_length, max_tokens_fault, stop_sequences_fault, unsupported_fault
@@ -41,7 +42,7 @@ def check_request(
     found = Found()
     fault = _fault(request, found, model, version, betas, counting=False, batch=batch)
     if fault is not None:
-        raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
+        raise _refusal(fault, found)
     stop_sequences = request.get("stop_sequences")
     if stop_sequences:
         check_stop_sequences(stop_sequences)
@@ -53,8 +54,13 @@ def check_count_request(request: dict[str, Any], model: Model, version: str) -> 
     found = Found()
     fault = _fault(request, found, model, version, (), counting=True)
     if fault is not None:
-        raise InvalidRequestError(fault[:_LONGEST_MESSAGE])
+        raise _refusal(fault, found)
     return found
+
+
+def _refusal(fault: str, found: Found) -> InvalidRequestError:
+    details = {"error_code": "tool_reference_unresolved"} if fault == found.unresolved else None
+    return InvalidRequestError(fault[:_LONGEST_MESSAGE], details=details)
 
 
 def _fault(
@@ -157,9 +163,11 @@ def _blocks_fault(request: dict[str, Any], found: Found, model: Model) -> str | 
     if found.pairing is not None:
         return found.pairing
     if found.waiting:
-        fault = resumed_fault(found)
+        fault = resumed_fault(found) or container_fault(request, found)
         if fault is not None:
             return fault
+    if found.unresolved is not None:
+        return found.unresolved
     return None if found.references is None else reference_fault(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from understudy.engines.catalog import Model
+from understudy.wire.callers import calling_cell
 from understudy.wire.server_tools import RESULTS
 
 from .found import SERVER_TOOLS, WRONG_ROLE, Found
@@ -55,6 +56,9 @@ def other_block(
             found.server_uses, found.waiting = set(), {}
         found.server_uses.add(block["id"])
         found.waiting[block["id"]] = (index, block["name"])
+        cell = calling_cell(block)
+        if cell is not None:
+            found.called_by_code(block["id"], cell)
     elif kind in RESULTS:
         _server_result(found, block, kind, index, place)
     elif kind in _SYSTEM_ONLY:
@@ -66,6 +70,19 @@ def other_block(
         found.summaries = True
     elif kind == "container_upload" and found.container_upload is None:
         found.container_upload = f"messages.{index}.content.{place}"
+
+
+def tool_change(found: Found, block: Block, path: str) -> None:
+    """A tool that comes or goes must have been declared. `path` leads to the block."""
+    tool, kind = block["tool"], block["type"]
+    if kind == "tool_addition":
+        tool_addition(found, tool, f"{path}.tool_addition.tool.tool_definition.definition")
+    if tool["type"] != "tool_reference" or found.unlisted_tools or tool["name"] in (found.tool_names or ()):
+        return
+    if found.unresolved is None:
+        # "Referencing a name that is not declared in `tools` returns a 400 error" (documented 2026-08).
+        # The SDK has its code; the text follows that of references which a search has found [guess].
+        found.unresolved = f"{path}.{kind}.tool: Tool reference '{tool['name']}' not found in available tools"
 
 
 def tool_addition(found: Found, tool: Block, path: str) -> None:
@@ -97,8 +114,12 @@ def _server_result(found: Found, block: Block, kind: str, index: int, place: int
     found.waiting.pop(tool_id, None)
     if kind == "web_search_tool_result":
         found.web_results = True
-    elif kind == "web_fetch_tool_result":
+    elif kind == "web_fetch_tool_result" and calling_cell(block) is None:
         found.web_pages += 1
+    elif kind == "code_execution_tool_result":
+        found.web_results = found.web_results or block["content"]["type"] == "encrypted_code_execution_result"
+    elif kind == "advisor_tool_result":
+        found.sealed_advice = found.sealed_advice or block["content"]["type"] == "advisor_redacted_result"
     elif kind == "tool_search_tool_result":
         for reference in block["content"].get("tool_references") or ():
             _reference(found, reference)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 from understudy.engines.catalog import Model
+from understudy.wire.callers import calling_cell
 from understudy.wire.server_tools import RESULT_OF
 
-from .blocks import nested_blocks, other_block, tool_addition, wrong_role
+from .blocks import nested_blocks, other_block, tool_change, wrong_role
+from .code_callers import result_fault
 from .found import (
     EMPTY_TURN,
     SYSTEM_EMPTY,
@@ -107,6 +109,9 @@ def walk_messages(messages: list[Block], found: Found, model: Model, *, cited_us
                     found.wrong_pairing(f"messages.{start}.content.{before + place}: `tool_use` ids must be unique")
                 else:
                     calls[tool_id] = False
+                    cell = calling_cell(block)
+                    if cell is not None:
+                        found.called_by_code(tool_id, cell)
             elif kind == "tool_result":
                 tool_id = block["tool_use_id"]
                 answered = calls.get(tool_id)
@@ -120,6 +125,10 @@ def walk_messages(messages: list[Block], found: Found, model: Model, *, cited_us
                 inner = block.get("content")
                 if inner.__class__ is list:
                     path = f"messages.{index}.content.{place}.tool_result"
+                    if found.code_calls and tool_id in found.code_calls:
+                        fault = result_fault(path, cast("list[Block]", inner))
+                        if fault is not None:
+                            found.wrong_block(fault)
                     nested_blocks(found, path, cast("list[Block]", inner), model, cited_user_text=cited_user_text)
             else:
                 others = True
@@ -173,12 +182,8 @@ def _system_message(found: Found, message: Block, index: int, *, first: bool, mo
                     found.empty_text("messages", f"messages.{index}.content.{place}.text", block.get("cache_control"))
                 elif not model.blank_text and block["text"].isspace():
                     found.blank_text("messages")
-            elif block["type"] == "tool_addition":
-                tool_addition(
-                    found,
-                    block["tool"],
-                    f"messages.{index}.content.{place}.tool_addition.tool.tool_definition.definition",
-                )
+            else:
+                tool_change(found, block, f"messages.{index}.content.{place}")
             # The documentation allows no breakpoint here, but Claude Code sends one and is answered.
             if block.get("cache_control") is not None:
                 found.breakpoint(f"messages.{index}.content.{place}", block["cache_control"])

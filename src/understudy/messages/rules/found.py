@@ -45,6 +45,17 @@ class Found:
     strict_tools: int = 0
     schemas: list[tuple[str, dict[str, Any]]] | None = None
     references: list[str] | None = None
+    # A change of the tools that names one which there is not.
+    unresolved: str | None = None
+
+    # Programmatic tool calling: names of tools that code may call, of those that it alone may call, and of those that
+    # say so themselves. `code_calls`: ids of calls that code has made; `code_cells`: of the calls of code execution
+    # whose code that was.
+    by_code: set[str] | None = None
+    only_by_code: set[str] | None = None
+    asked_by_code: set[str] | None = None
+    code_calls: set[str] | None = None
+    code_cells: set[str] | None = None
 
     # Media and citations.
     images: int = 0
@@ -56,6 +67,8 @@ class Found:
     # Pages that were fetched, and results of web searches.
     web_pages: int = 0
     web_results: bool = False
+    # Advice that the client cannot read.
+    sealed_advice: bool = False
 
     # What the service itself runs: where each such tool stands, and its type. Where a file goes into a container.
     server_tools: list[tuple[str, str]] | None = None
@@ -84,6 +97,13 @@ class Found:
     def media(self) -> int:
         """How many blocks hold something to be read."""
         return self.images + self.documents + self.results + self.web_pages
+
+    def called_by_code(self, tool_id: str, cell: str) -> None:
+        """Note a call that the code of a call of code execution has made."""
+        if self.code_calls is None or self.code_cells is None:
+            self.code_calls, self.code_cells = set(), set()
+        self.code_calls.add(tool_id)
+        self.code_cells.add(cell)
 
     def wrong_shape(self, rank: int, text: str) -> None:
         if rank < self.shape_rank:

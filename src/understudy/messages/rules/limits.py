@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from understudy.engines.catalog import Model
-from understudy.wire.errors import InvalidRequestError
+from understudy.engines.engine import PromptTooLongError
+from understudy.messages.budgets import task_budget_fault, task_budget_of
 from understudy.wire.output_format import output_format_of
 
 _CONTEXT_1M: Final = "context-1m-2025-08-07"
@@ -60,7 +61,8 @@ def unsupported_fault(request: dict[str, Any], model: Model) -> str | None:
         return "inference_geo: inference_geo is not supported for this model."
     if not model.fast_mode and request.get("speed") == "fast":
         return f"'{model.id}' does not support the `speed` parameter."
-    return None
+    budget = task_budget_of(request)
+    return None if budget is None else task_budget_fault(budget, model)
 
 
 def check_prompt_length(input_tokens: int, request: dict[str, Any], model: Model, betas: Collection[str] = ()) -> None:
@@ -69,10 +71,11 @@ def check_prompt_length(input_tokens: int, request: dict[str, Any], model: Model
     if model.max_input_tokens_with_context_1m is not None and _CONTEXT_1M in betas:
         window = model.max_input_tokens_with_context_1m
     if input_tokens > window:
-        raise InvalidRequestError(f"prompt is too long: {input_tokens} tokens > {window} maximum")
+        raise PromptTooLongError(f"prompt is too long: {input_tokens} tokens > {window} maximum")
     max_tokens = request["max_tokens"]
     if not model.stops_at_context_window and input_tokens + max_tokens > window:
-        raise InvalidRequestError(
+        raise PromptTooLongError(
             f"input length and `max_tokens` exceed context limit: {input_tokens} + {max_tokens} > {window}, decrease "
-            "input length or `max_tokens` and try again"
+            "input length or `max_tokens` and try again",
+            max(window - input_tokens, 0),
         )

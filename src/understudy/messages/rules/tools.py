@@ -6,7 +6,10 @@ import re
 from typing import Any, Final
 
 from understudy.engines.catalog import Model
+from understudy.wire.callers import called_by_code, called_directly
 
+from .advisors import advisor_fault
+from .code_callers import code_choice_fault, code_fault
 from .conversation import unresolved
 from .found import SERVER_TOOLS, Found
 from .schemas import circular_fault
@@ -43,13 +46,17 @@ def walk_tools(tools: list[Tool], found: Found, model: Model) -> None:
             fault = _custom(found, index, tool)
         else:
             fault = _typed(found, index, kind, model)
+            if fault is None and kind.startswith("advisor_"):
+                fault = advisor_fault(index, tool, model)
         if fault is not None and found.tool is None:
             found.tool = fault
-        if "allowed_callers" in tool and set(tool["allowed_callers"]) - {"direct"}:
-            found.runs_code = True
-            if found.tool is None and kind == "custom":
-                found.tool = circular_fault(f"tools.{index}.custom", tool["input_schema"])
+        if called_by_code(tool):
+            fault = _called_by_code(found, index, tool, kind)
+            if fault is not None and found.tool is None:
+                found.tool = fault
     found.tool_names = names
+    if found.by_code is not None and found.tool is None:
+        found.tool = code_fault(tools, found.by_code, model)
     if found.tool is not None:
         return
     if duplicate:
@@ -89,6 +96,17 @@ def _custom(found: Found, index: int, tool: Tool) -> str | None:
             found.schemas = []
         found.schemas.append((f"tools.{index}.custom", schema))
     return None
+
+
+def _called_by_code(found: Found, index: int, tool: Tool, kind: str) -> str | None:
+    found.runs_code = True
+    name = tool["name"]
+    found.by_code = {*(found.by_code or ()), name}
+    if not called_directly(tool):
+        found.only_by_code = {*(found.only_by_code or ()), name}
+    if "allowed_callers" in tool:
+        found.asked_by_code = {*(found.asked_by_code or ()), name}
+    return circular_fault(f"tools.{index}.custom", tool["input_schema"]) if kind == "custom" else None
 
 
 def _typed(found: Found, index: int, kind: str, model: Model) -> str | None:
@@ -133,6 +151,10 @@ def tool_choice_fault(choice: dict[str, Any], found: Found, model: Model, *, too
     kind = choice["type"]
     if kind == "tool" and not found.unlisted_tools and choice["name"] not in (found.tool_names or ()):
         return f"Tool '{choice['name']}' not found in provided tools"
+    if found.by_code is not None:
+        fault = code_choice_fault(choice, found)
+        if fault is not None:
+            return fault
     if kind in {"any", "tool"} and not model.forced_tool_choice:
         return 'tool_choice: type "tool" and "any" are not supported for this model.'
     if kind != "none" and not tools:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import structlog
 
 from understudy.net.guard import Guard, Target, UrlRefusedError
+from understudy.tools.mcp.changes import named_changes
 from understudy.tools.mcp.listing import Listings, Tool, pinned_tools
 from understudy.tools.mcp.results import content_of, without
 from understudy.tools.mcp.servers import KIND, Server, servers_of
@@ -191,6 +192,7 @@ class MCPSession:
 
     def prompted(self, request: _Block) -> _Block:
         """Each toolset as the tools that it brings."""
+        request = named_changes(request, self._by_server)
         tools: list[_Block] = []
         unplaced = dict(self._by_server)
         for tool in cast("list[_Block]", request.get("tools") or []):
