@@ -13,9 +13,6 @@ from understudy.engines.claude import ClaudeUpstream, Upstream
 from understudy.engines.claude.engine import ClaudeEngine
 from understudy.engines.engine import Engine
 from understudy.engines.loading import Loader, lines_for_all
-from understudy.engines.openai_compatible.dialects import DIALECTS
-from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
-from understudy.engines.openai_compatible.http import Timeouts
 from understudy.engines.routing import Backend, Facts, Mapped, MappedTarget, Routing, Slots
 from understudy.settings import EngineSettings, LlamaCppSettings, Settings, SettingsError
 
@@ -83,6 +80,23 @@ def _external_model(name: str, url: str, key: str | None, settings: EngineSettin
         raise SettingsError(f"engines.{name}.base_url: {error}") from None
 
 
+def _openai_compatible(name: str, base_url: str, key: str | None, settings: EngineSettings) -> Engine:
+    from understudy.engines.openai_compatible.dialects import DIALECTS
+    from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
+    from understudy.engines.openai_compatible.http import Timeouts
+
+    dialect = DIALECTS.get(settings.dialect)
+    if dialect is None:
+        raise SettingsError(f"engines.{name}.dialect: there is {', '.join(DIALECTS)}.")
+    try:
+        dialect = replace(dialect, **settings.options)
+    except TypeError as error:
+        raise SettingsError(f"engines.{name}.options: {error}.") from None
+    timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
+    secret = None if key is None else SecretStr(key)
+    return OpenAICompatibleEngine(name, base_url, secret, dialect=dialect, timeouts=timeouts)
+
+
 def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
     engine: Engine | None = None
     claude: Upstream | None = None
@@ -102,22 +116,15 @@ def _backend(name: str, settings: EngineSettings, simulator: Engine) -> Backend:
         claude = ClaudeUpstream(name, claude_settings(settings, settings.base_url, key))
         engine = ClaudeEngine(name, claude)
     else:
-        dialect = DIALECTS.get(settings.dialect)
-        if dialect is None:
-            raise SettingsError(f"engines.{name}.dialect: there is {', '.join(DIALECTS)}.")
-        try:
-            dialect = replace(dialect, **settings.options)
-        except TypeError as error:
-            raise SettingsError(f"engines.{name}.options: {error}.") from None
-        timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
-        secret = None if key is None else SecretStr(key)
-        engine = OpenAICompatibleEngine(name, settings.base_url, secret, dialect=dialect, timeouts=timeouts)
+        engine = _openai_compatible(name, settings.base_url, key, settings)
     slots = Slots(settings.max_concurrency, settings.max_queue)
     return Backend(engine, claude, slots, settings.failures, settings.cool_down, settings.kind)
 
 
-def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, list[Callable[[], Awaitable[None]]]]:
-    """The model map, the models on this machine, and what closes the connections to others."""
+def model_map(
+    settings: Settings, simulator: Engine, front: Callable[[Engine], Engine]
+) -> tuple[Routing, Loader, list[Callable[[], Awaitable[None]]]]:
+    """The model map, the models on this machine, and what closes the connections to others. `front`: see Routing."""
     backends = {"simulator": Backend(simulator)}
     local: list[LocalModel] = []
     for name, each in settings.engines.items():
@@ -153,7 +160,7 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
             "beside it and name that as an engine, or use one worker."
         )
     try:
-        routing = Routing(default, settings.models.names, mapped=mapped, backends=backends)
+        routing = Routing(default, settings.models.names, mapped=mapped, backends=backends, front=front)
     except ValueError as error:
         raise SettingsError(f"models.map: {error}.") from None
     directories = [*settings.llamacpp.directories, settings.storage.data_dir.expanduser() / "models"]
@@ -166,5 +173,8 @@ def model_map(settings: Settings, simulator: Engine) -> tuple[Routing, Loader, l
     )
     others = [backend for name, backend in backends.items() if name not in loader.models]
     ends: list[Callable[[], Awaitable[None]]] = [one.claude.close for one in others if one.claude is not None]
-    ends += [one.engine.close for one in others if isinstance(one.engine, OpenAICompatibleEngine)]
+    if any(one.kind == "openai" for one in others):
+        from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
+
+        ends += [one.engine.close for one in others if isinstance(one.engine, OpenAICompatibleEngine)]
     return routing, loader, ends

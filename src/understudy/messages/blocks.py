@@ -100,6 +100,11 @@ class Blocks:
         self.functions = {function.name: function for function in functions}
         self.waiting, self.thoughts = {}, []
 
+    @property
+    def in_call(self) -> bool:
+        """Whether a call, of any kind of tool, is open."""
+        return self._kind is not None and self._kind.endswith("tool_use")
+
     def take(self, event: EngineEvent, events: Events) -> None:
         """Add what `event` gives rise to. Nothing more may be taken once `matched` is set."""
         if isinstance(event, TextDelta):
@@ -221,11 +226,14 @@ class Blocks:
     # --- calls ---
 
     def put(self, block: dict[str, Any], events: Events) -> None:
-        """Add a block that comes whole: the result of a server tool."""
+        """Add a block that comes whole: the result of a server tool, or a call that code has made."""
         self.close(events)
         self._open(block["type"], block, events)
         self.close(events)
-        self.waiting.pop(block["tool_use_id"], None)
+        if "tool_use_id" in block:
+            self.waiting.pop(block["tool_use_id"], None)
+        elif block["type"] == "tool_use":
+            self.calls += 1
 
     def _call(self, event: ToolUse, events: Events) -> None:
         self.close(events)

@@ -8,15 +8,28 @@ from typing import NamedTuple
 from understudy.engines.engine import EngineEvent, Stop, TextDelta, ToolUse
 from understudy.messages.caching import CacheUse
 from understudy.messages.context.compaction import summary_in
+from understudy.tools.protocol import ModelUse
 
 
 class Spent(NamedTuple):
-    """A call of the engine that has ended. `kind`: its type in `usage.iterations`; what a summary took is billed, but
-    not in the numbers beside them (recorded)."""
+    """A call of a model that has ended. `kind`: its type in `usage.iterations`; what a summary took is billed, but not
+    in the numbers beside them (recorded). `model`: of one that is billed by itself."""
 
     use: CacheUse
     output_tokens: int
     kind: str = "message"
+    model: str | None = None
+
+    @classmethod
+    def advised(cls, use: ModelUse) -> Spent:
+        """What an advisor has used."""
+        cached = CacheUse(
+            use.input_tokens,
+            use.cache_read_input_tokens,
+            use.ephemeral_5m_input_tokens,
+            use.ephemeral_1h_input_tokens,
+        )
+        return cls(cached, use.output_tokens, "advisor_message", use.model)
 
 
 def added_up(uses: Iterable[CacheUse]) -> CacheUse:

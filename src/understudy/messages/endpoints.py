@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import aclosing
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from understudy.engines.routing import PassOn, Route, Routing
 from understudy.engines.routing.chain import engine_header
@@ -14,19 +14,27 @@ from understudy.http.exchange import DisconnectWatch, Exchange
 from understudy.http.limiting import UNLIMITED, Admission, Limits
 from understudy.http.principal import Principal
 from understudy.http.versions import refuse_unknown_betas
+from understudy.messages.consulting import Consulting
+from understudy.messages.credit import check_alone
+from understudy.messages.fallbacks import NOT_IN_BATCHES, Attempt, attempts_of
 from understudy.messages.forwarding import Forwarding, check_forwarded
 from understudy.messages.kept import KeptExchange
 from understudy.messages.preparation import Preparation
 from understudy.messages.residency import placed
 from understudy.messages.rules import check_count_request, check_request
+from understudy.messages.scripting import as_scripted, is_scripted
 from understudy.messages.streaming import Encode, send_stream
-from understudy.messages.turn import complete_turn, stream_turn
+from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
+from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import canonical_json, to_json
 from understudy.wire.slices import check_in_slices
 from understudy.wire.sse import encode, padded_encoder
 from understudy.wire.validation import Validator, parse_json, validator
 from understudy.wire.versions import gating_betas
+
+if TYPE_CHECKING:
+    from understudy.messages.falling_back import FallingBack
 
 _Endpoint = Literal["messages", "count_tokens"]
 
@@ -97,6 +105,10 @@ class MessagesEndpoints:
         record.model = route.model.id
         background = exchange.background if isinstance(exchange, KeptExchange) else None
         found = check_request(request, route.model, exchange.version, exchange.betas, batch=background is not None)
+        check_alone(request)
+        attempts = attempts_of(
+            request, route.model, self._routing.find, exchange.version, exchange.betas, batch=background is not None
+        )
         request = placed(request, route.model, _caller(exchange).grant)
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
@@ -104,34 +116,29 @@ class MessagesEndpoints:
             record.upstream_model = route.target.upstream
             if admission is None:
                 self._limits.check(_caller(exchange), model=route.model.id)
-            turn = await self._preparation.prepare(exchange, request, route, found)
+                if is_scripted(route):
+                    route, _ = await as_scripted(route, request)
+            others = Consulting(exchange, self._routing, self.run) if found.server_tools else None
+            turn = await self._preparation.prepare(exchange, request, route, found, others)
             begun = admission is None
             if admission is None:
-                use = turn.use
-                admission = await self._limits.begin(
-                    _caller(exchange),
-                    model=route.model.id,
-                    input_tokens=use.total_tokens - use.cache_read_input_tokens,
-                    cache_read_input_tokens=use.cache_read_input_tokens,
-                    max_tokens=request["max_tokens"],
-                    fast=request.get("speed") == "fast",
-                    service_tier=request.get("service_tier") or "auto",
-                )
+                admission = await self._begin(exchange, turn)
                 record.limit_exceeded = admission.exceeded
             turn.admission = told = admission
             turn.background = background
+            falling_back = self._falling_back(exchange, turn, attempts, others) if attempts else None
 
             def headers() -> list[tuple[bytes, bytes]]:
-                by = turn.answered_by
+                by = (turn if falling_back is None else falling_back.turn).answered_by
                 engine = route.header if by is route.target or by is None else engine_header(by)
                 return [*told.headers, (b"understudy-engine", engine)]
 
             try:
                 if streamed:
-                    async with aclosing(stream_turn(turn)) as events:
+                    async with aclosing(stream_turn(turn) if falling_back is None else falling_back.stream()) as events:
                         await send_stream(exchange, events, self._encoder(request), headers, self._stream.ping_interval)
                 else:
-                    message = await complete_turn(turn)
+                    message = await (complete_turn(turn) if falling_back is None else falling_back.complete())
                     record.time_to_first_token = exchange.elapsed()
                     # The headers of a whole answer tell what it has used (recorded).
                     await told.finish(record)
@@ -140,6 +147,36 @@ class MessagesEndpoints:
                 # Whatever became of it; the record says how far it came.
                 if begun:
                     await told.finish(record)
+                if falling_back is not None:
+                    await falling_back.finish()
+
+    def _falling_back(
+        self, exchange: Exchange, turn: Turn, attempts: list[Attempt], others: Consulting | None
+    ) -> FallingBack:
+        from understudy.messages.falling_back import FallingBack
+
+        async def prepare(attempt: Attempt) -> Turn:
+            request = placed(attempt.request, attempt.route.model, _caller(exchange).grant)
+            return await self._preparation.prepare(
+                exchange, request, attempt.route, attempt.found, others, continues=attempt.continues
+            )
+
+        async def admit(turn: Turn) -> Admission:
+            return await self._begin(exchange, turn)
+
+        return FallingBack(turn, attempts, prepare, admit)
+
+    async def _begin(self, exchange: Exchange, turn: Turn) -> Admission:
+        use, request = turn.use, turn.request
+        return await self._limits.begin(
+            _caller(exchange),
+            model=turn.route.model.id,
+            input_tokens=use.total_tokens - use.cache_read_input_tokens,
+            cache_read_input_tokens=use.cache_read_input_tokens,
+            max_tokens=request["max_tokens"],
+            fast=request.get("speed") == "fast",
+            service_tier=request.get("service_tier") or "auto",
+        )
 
     async def count_tokens(self, exchange: Exchange) -> None:
         """How many tokens the prompt of such a request has."""
@@ -178,6 +215,8 @@ class MessagesEndpoints:
         request = check_forwarded(body, endpoint)
         exchange.record.model = route.model.id
         if endpoint == "messages":
+            if request.get("fallbacks") and isinstance(exchange, KeptExchange):
+                raise InvalidRequestError(NOT_IN_BATCHES)
             at = placed(request, route.model, _caller(exchange).grant)
             if at is not request:
                 request, sent = at, to_json(at).encode()
@@ -190,6 +229,14 @@ class MessagesEndpoints:
         exchange.record.limit_exceeded = admission.exceeded
         try:
             async with DisconnectWatch(exchange):
+                if endpoint == "messages" and is_scripted(route):
+                    # What is scripted needs no upstream; any other request goes there as it came.
+                    scripted, answers = await as_scripted(route, request)
+                    if answers:
+                        refuse_unknown_betas(exchange)
+                        checked = await self._check(exchange, sent, body, endpoint)
+                        await self._answer(exchange, checked, scripted, admission)
+                        return True
                 background = exchange.background if isinstance(exchange, KeptExchange) else None
                 with route.chain.choose(background) as choice:
                     while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):

@@ -21,6 +21,7 @@ _USAGE_ORDER = (
     "inference_geo",
     "server_tool_use",
     "speed",
+    "fallback_credit",
 )
 
 # The brackets that are open, the innermost first: what closes it, and those around it.
@@ -106,13 +107,18 @@ class Fold:
             case "content_block_delta":
                 self._add_delta(event["delta"])
             case "content_block_start":
-                self._content.append(dict(event["content_block"]))
+                block = event["content_block"]
+                self._content.append(dict(block))
+                if block["type"] == "fallback":
+                    self.message["model"] = block["to"]["model"]
                 self._pieces = []
                 self._json = None
             case "content_block_stop":
                 self._close_block()
             case "message_start":
                 self.message = dict(event["message"])
+                # Empty, but for an answer that comes whole.
+                self._content = [*self.message["content"]]
                 self.message["content"] = self._content
             case "message_delta":
                 self._end(event)

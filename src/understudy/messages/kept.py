@@ -1,4 +1,4 @@
-"""Requests of the Messages API that came over no connection: those of a batch."""
+"""Requests of the Messages API that came over no connection: those of a batch, and those that another one makes."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class KeptExchange(Exchange):
     """A request without a connection. Its answer, or the error that a Claude upstream answered with, is kept in
     `answer`; all other errors are raised, as they always are.
 
-    `betas` are those that it was sent with. It takes places at engines only when nobody else wants them; `background`
-    says whether it waits for one.
+    `betas` are those that it was sent with. With a `background` it takes places at engines only when nobody else wants
+    them, and that says whether it waits for one.
     """
 
     __slots__ = ("answer", "answer_headers", "background")
@@ -37,6 +37,7 @@ class KeptExchange(Exchange):
         betas: tuple[str, ...],
         record: RequestRecord,
         headers: dict[bytes, bytes],
+        background: Background | None,
     ) -> None:
         """`headers`: what an upstream would be passed, `anthropic-version` and `anthropic-beta`."""
         self._began = time.perf_counter()
@@ -57,7 +58,7 @@ class KeptExchange(Exchange):
         self.started = False
         self.disconnected = False
         self.record = record
-        self.background = Background()
+        self.background = background
         self.answer: dict[str, Any] | None = None
         self.answer_headers: list[tuple[bytes, bytes]] = []
 

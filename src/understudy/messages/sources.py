@@ -14,6 +14,7 @@ from understudy.messages.rules.media import COULD_NOT_PROCESS, image_fault, is_w
 from understudy.net.client import Fetcher, FetchError, FetchTooLargeError
 from understudy.net.guard import UrlRefusedError
 from understudy.tokens.pace import Pace
+from understudy.wire.callers import calling_cell
 from understudy.wire.errors import ApiError, InvalidRequestError, RequestTooLargeError
 
 _Block: TypeAlias = dict[str, Any]
@@ -99,7 +100,7 @@ def _media_in(content: list[_Block], path: str) -> Iterator[Medium | None]:
                 inner = block.get("content")
                 if isinstance(inner, list):
                     yield from _media_in(cast("list[_Block]", inner), f"{path}.{place}.tool_result.content")
-            case "web_fetch_tool_result":
+            case "web_fetch_tool_result" if calling_cell(block) is None:
                 result: _Block = block["content"]
                 if result["type"] == "web_fetch_result":
                     yield Medium("document", result["content"], f"{path}.{place}.{kind}.content.content.document")

@@ -20,6 +20,7 @@ from understudy.messages.blocks import Blocks, Display, Events, Seals
 from understudy.messages.caching import CacheTurn, CacheUse
 from understudy.messages.citations import Citations
 from understudy.messages.context.compaction import Compaction
+from understudy.messages.credit import Credit
 from understudy.messages.fold import Fold
 from understudy.messages.prompting import Prompted
 from understudy.tools.running import ToolRun
@@ -42,7 +43,8 @@ class Turn:
     `transformations` are fields of the answer; `transformations` is None where it has no such field. `admission` is
     told what is produced. A turn with a `background` is one that nobody waits for. `tools` are the server tools that it
     may use; `again` prepares the prompt of each further call of the engine. `compaction` is None where the conversation
-    cannot become too long for the turn.
+    cannot become too long for the turn. `declined_before`: another model has declined to answer. `cut_call`: the model
+    has declined in the middle of a call. `credit` is for a refusal to give and for the request to redeem.
     """
 
     request: dict[str, Any]
@@ -63,6 +65,9 @@ class Turn:
     background: Background | None = None
     tools: ToolRun | None = None
     again: Callable[[dict[str, Any]], Awaitable[Prompted]] | None = None
+    declined_before: bool = False
+    cut_call: bool = False
+    credit: Credit | None = None
     compaction: Compaction | None = None
 
 
@@ -100,9 +105,9 @@ def most_tokens(turn: Turn) -> int:
     return min(asked, max(window - turn.input_tokens, 0))
 
 
-def iteration(use: CacheUse, output_tokens: int, kind: str = "message") -> dict[str, Any]:
-    """An entry of `usage.iterations`: one call of the model."""
-    return {
+def iteration(use: CacheUse, output_tokens: int, kind: str = "message", model: str | None = None) -> dict[str, Any]:
+    """An entry of `usage.iterations`: one call of the model, or of another one, which is named."""
+    entry: dict[str, Any] = {
         "input_tokens": use.input_tokens,
         "output_tokens": output_tokens,
         "cache_read_input_tokens": use.cache_read_input_tokens,
@@ -113,6 +118,9 @@ def iteration(use: CacheUse, output_tokens: int, kind: str = "message") -> dict[
         },
         "type": kind,
     }
+    if model is not None:
+        entry["model"] = model
+    return entry
 
 
 def _message_start(turn: Turn) -> dict[str, Any]:
@@ -192,6 +200,7 @@ class Answer:
             tenant=turn.tenant,
             background=turn.background,
             server_functions=() if turn.tools is None else turn.tools.functions,
+            declined_before=turn.declined_before,
         )
 
     async def begin(self, batch: list[EngineEvent], *, asked: bool = True) -> dict[str, Any]:
@@ -215,6 +224,8 @@ class Answer:
         events: Events = []
         for event in batch:
             if isinstance(event, Stop):
+                if event.reason == "refusal":
+                    self._turn.cut_call = blocks.in_call
                 blocks.close(events)
                 blocks.output_tokens = self._before + event.output_tokens
                 self._end(events, event.reason, event.details)
@@ -276,6 +287,11 @@ class Answer:
             "cache_read_input_tokens": use.cache_read_input_tokens,
             "output_tokens": blocks.output_tokens,
         }
+        if turn.credit is not None:
+            if reason == "refusal":
+                details = turn.credit.details(details, use)
+            if turn.credit.outcome is not None:
+                usage["fallback_credit"] = turn.credit.outcome
         if counts_thinking(turn):
             usage["output_tokens_details"] = {"thinking_tokens": blocks.thinking_tokens}
         event: dict[str, Any] = {
@@ -335,6 +351,9 @@ async def complete_turn(turn: Turn) -> dict[str, Any]:
                 folded.add_all(events)
         # Its events name the lifetimes of the first prompt alone; whole answers those of all (recorded).
         record, usage = turn.record, folded.message["usage"]
+        if "cache_creation" not in usage:
+            # No model was asked.
+            return folded.message
         usage["cache_creation"] = {
             "ephemeral_5m_input_tokens": record.cache_creation_5m_input_tokens,
             "ephemeral_1h_input_tokens": record.cache_creation_1h_input_tokens,

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from understudy.messages.rules import Found
+from understudy.wire.callers import CODE_CALLER
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.server_tools import MCP_TOOLSET
 
-_FIELDS: Final = ("fallback_credit_token",)
 _CODE: Final = "code_execution_"
 
 
@@ -29,12 +29,11 @@ def check_built(request: dict[str, Any], found: Found, serves: Callable[[str], b
             "thread: this server does not support `thread` yet.",
             details={"error_code": "thread_unsupported_request"},
         )
-    for name in _FIELDS:
-        if request.get(name):
-            raise InvalidRequestError(f"{name}: this server does not support `{name}` yet.")
     if request.get("mcp_servers") and not serves(MCP_TOOLSET):
         raise InvalidRequestError("mcp_servers: this server does not support `mcp_servers`: it has no MCP connector.")
-    runs_code = False
+    if found.asked_by_code and not serves(CODE_CALLER):
+        raise InvalidRequestError("tools: this server does not support `allowed_callers`: it runs no code.")
+    runs_code = bool(found.by_code)
     for path, kind in found.server_tools or ():
         # One that comes with a message in the middle of a conversation is not built, whatever it is.
         if not path.startswith("tools.") or not serves(kind):

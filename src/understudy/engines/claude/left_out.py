@@ -18,6 +18,7 @@ LEFT_OUT: Final[tuple[NotPrompted, ...]] = (
     NotPrompted("compaction.**", "The summary is asked for here, in a message of its own."),
     NotPrompted("messages.*.clear_at", "What it clears was taken out before the engine was asked."),
     NotPrompted("diagnostics.**", "Names an answer of this server; the prompt cache here compares the prompts."),
+    NotPrompted("fallback_credit_token.**", "A credit of this server: the upstream gave none for it."),
     NotPrompted("fallbacks.**", "Who answers next is decided here: the answer could not say that another model did."),
     NotPrompted("thinking.*.block_binding.**", "Signatures were checked before the engine was asked."),
     NotPrompted("billing_policy.**", "Billing is done here."),

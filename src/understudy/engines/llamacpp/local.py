@@ -32,6 +32,11 @@ class LocalModel:
     def state(self) -> State:
         return self.server.state
 
+    @property
+    def load_progress(self) -> float | None:
+        """From 0 to 1 while the model is loaded, as LlamaWorker has it."""
+        return self.server.load_progress
+
     async def start(self) -> None:
         """Raises ModelLoadError."""
         try:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, cast
 
 from .failures import ModelLoadError
+from .progress import TakenIn
 from .worker import Parameters
 
 # Lines of standard error, each cut to so many characters, that are kept.
@@ -29,11 +30,13 @@ _MEMORY: Final = ("failed to allocate", "out of memory", "bad_alloc", "cannot al
 
 
 class WorkerProcess:
-    """`pid` once started; `tail` is the end of what it wrote to standard error."""
+    """`pid` once started; `tail` is the end of what it wrote to standard error. `before` is what of files it had taken
+    in when it began to load the model's, None as long as that is not known."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
         self._tail: deque[str] = deque(maxlen=_TAIL)
+        self.before: TakenIn | None = None
         self._reading = asyncio.get_running_loop().create_task(self._read_errors())
 
     @classmethod
@@ -70,6 +73,9 @@ class WorkerProcess:
         try:
             async with asyncio.timeout(timeout):
                 while (report := await self._report()) is not None:
+                    before = report.get("before")
+                    if before is not None:
+                        self.before = TakenIn(*before)
                     if report.get("state") == "ready":
                         return float(report.get("seconds", 0.0))
                     if report.get("state") == "failed":

@@ -22,6 +22,7 @@ from .failures import LlamaGoneError, ModelLoadError
 from .gguf import GgufInfo, read_header
 from .process import WorkerProcess, not_installed
 from .processors import default_threads
+from .progress import share, size_of, taken_in
 from .properties import LlamaProperties, read_properties
 from .worker import Parameters
 
@@ -101,6 +102,8 @@ class LlamaWorker:
         self._directory = _directory()
         self._connection = Connection(self._directory / _SOCKET, self._key, ready=self._until_ready)
         self._process: WorkerProcess | None = None
+        self._loading: WorkerProcess | None = None
+        self._progress, self._size = 0.0, 0
         self._watching: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._properties: LlamaProperties | None = None
@@ -109,6 +112,20 @@ class LlamaWorker:
     @property
     def state(self) -> State:
         return self._state
+
+    @property
+    def load_progress(self) -> float | None:
+        """Which share of the model's files was taken in, from 0 to 1, while they are loaded. All of them being there,
+        there is still the context to be made. None when nothing is loaded, and where it cannot be seen."""
+        loading = self._loading
+        if loading is None:
+            return None
+        now = taken_in(loading.pid)
+        if now is None or loading.before is None:
+            return 0.0 if sys.platform == "linux" else None
+        # Parts that are not needed any more are let go of.
+        self._progress = max(self._progress, share(loading.before, now, self._size))
+        return self._progress
 
     @property
     def connection(self) -> Connection:
@@ -203,6 +220,8 @@ class LlamaWorker:
     async def _load(self, seconds: float) -> None:
         """A new process that serves. Raises ModelLoadError and OSError, with no process left."""
         process = await WorkerProcess.start(self._parameters(verbosity=0))
+        self._size = size_of(self.settings.model, self.settings.mmproj)
+        self._loading, self._progress = process, 0.0
         try:
             await process.until_ready(seconds)
         except ModelLoadError as error:
@@ -212,6 +231,8 @@ class LlamaWorker:
             process.kill()
             await process.end()
             raise
+        finally:
+            self._loading = None
         self._process = process
 
     async def _explain(self, error: ModelLoadError, seconds: float) -> ModelLoadError:

@@ -1,8 +1,9 @@
 """The process in which llama.cpp runs: an error in its C++ ends this process and not the one that serves the API.
 
 `python -m understudy.engines.llamacpp.worker` reads one line of JSON from its standard input (`Parameters`), serves on
-the Unix socket that it names, and writes lines of JSON to its standard output: `{"state": "loading"}`, and then either
-`{"state": "ready", "seconds": …}` or `{"state": "failed", "reason": …}`; xllamacpp does not say how far loading is.
+the Unix socket that it names, and writes lines of JSON to its standard output: `{"state": "loading", "before": …}` with
+what of files it has taken in before the model's (see `progress`), and then either `{"state": "ready", "seconds": …}` or
+`{"state": "failed", "reason": …}`.
 It ends when its standard input does, so it never outlives whoever started it. Started by `supervisor`.
 """
 
@@ -17,6 +18,8 @@ import sys
 import threading
 import time
 from typing import Any, Final, NoReturn, TextIO, TypedDict
+
+from understudy.engines.llamacpp.progress import taken_in
 
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -56,10 +59,13 @@ def main() -> NoReturn:
     _bound_memory(parameters["memory_limit"])
     with contextlib.suppress(FileNotFoundError):
         os.unlink(parameters["socket"])  # noqa: PTH108 - pathlib is not needed for one call
-    _say(report, state="loading")
     began = time.monotonic()
     try:
-        server = _serve(parameters)
+        # Stubs do not come with it.
+        import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
+
+        _say(report, state="loading", before=taken_in())
+        server = _serve(xllamacpp, parameters)
     except Exception as error:
         # llama.cpp writes its log from a thread of its own.
         time.sleep(0.1)
@@ -72,11 +78,7 @@ def main() -> NoReturn:
     _end(0)
 
 
-def _serve(parameters: Parameters) -> object:
-    # Stubs do not come with it.
-    import xllamacpp  # pyright: ignore[reportMissingTypeStubs]
-
-    library: Any = xllamacpp
+def _serve(library: Any, parameters: Parameters) -> object:
     settings: Any = library.CommonParams()
     settings.model.path = parameters["model"]
     settings.mmproj.path = parameters["mmproj"]

@@ -16,6 +16,10 @@ _Block: TypeAlias = dict[str, Any]
 Part: TypeAlias = str | _Block
 """A text, or an image as upstream takes it."""
 
+Path: TypeAlias = str | tuple[int, int]
+"""Where a block stands, for an error that names it: as text, or as the index of its message and its place there, of
+which the text is made when it is needed."""
+
 # Of a block without a shape of its own: what no reader needs.
 _UNREAD: Final = frozenset(
     {
@@ -48,11 +52,14 @@ class Reader:
         self._images = images
         self._documents: dict[int, Document] | None = None
 
-    def parts(self, block: _Block, path: str) -> list[Part]:
+    def parts(self, block: _Block, path: Path) -> list[Part]:
         """`path` names the block in errors, up to its place in its list."""
+        if block["type"] == "text":
+            return [block["text"]] if block["text"] else []
+        return self._others(block, named(path))
+
+    def _others(self, block: _Block, path: str) -> list[Part]:
         match block["type"]:
-            case "text":
-                return [block["text"]] if block["text"] else []
             case "image":
                 return [self._image(block, path)]
             case "document":
@@ -124,6 +131,10 @@ class Reader:
             else:
                 parts.append(_tagged("page", attributes, [text]))
         return parts
+
+
+def named(path: Path) -> str:
+    return path if isinstance(path, str) else f"messages.{path[0]}.content.{path[1]}"
 
 
 def content_of(parts: list[Part]) -> str | list[_Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing, closing
+from contextlib import closing
 from typing import Any, Final, cast
 
 import orjson
@@ -92,25 +92,55 @@ class OpenAICompatibleEngine:
         translated = await self._translated(turn)
         if turn.whole:
             _unstreamed(translated.body)
-        begun = False
+        upstream, timeouts = self._upstream, self._upstream.timeouts
+        now = asyncio.get_running_loop().time
         while True:
+            answer = self._reader(turn, translated)
+            began = now()
+            response = await upstream.send("/chat/completions", _to_bytes(translated.body), timeouts.first_byte)
+            chunks = _Chunks()
+            response.allow(timeouts.first_byte - (now() - began))
+            begun = False
             try:
-                async with aclosing(self._answer(turn, translated)) as batches:
-                    async for batch in batches:
-                        begun = True
-                        yield batch
+                found = await self._first(turn, response, chunks, answer)
+                while found or not chunks.done:
+                    events: list[EngineEvent] = []
+                    for chunk in found:
+                        if read_error(chunk) is not None:
+                            raise self._error(turn, 200, chunk, {})
+                        events += answer.take(chunk)
+                        if answer.over:
+                            break
+                    if found:
+                        response.allow(timeouts.idle if answer.reason is None else _USAGE_WAIT)
+                        if not turn.max_tokens:
+                            events = [event for event in events if isinstance(event, PromptUsage)]
+                        if events or not begun:
+                            begun = True
+                            yield events
+                    if answer.over or chunks.done:
+                        break
+                    found = await self._next(response, chunks, answer)
+                if not begun or (chunks.broken and answer.reason is None and not answer.over):
+                    raise UpstreamError("The model's server broke its answer off.")
+                yield answer.end() if turn.max_tokens else [Stop("max_tokens", 0)]
                 return
             except PromptTooLongError as error:
-                if begun or not error.answer or translated.body[self.dialect.max_tokens_field] <= error.answer:
+                asked: int = translated.body[self.dialect.max_tokens_field]
+                if begun or not error.answer or asked <= error.answer:
                     raise
                 translated.body[self.dialect.max_tokens_field] = error.answer
+            finally:
+                if chunks.done and not chunks.broken:
+                    upstream.drain(response)
+                else:
+                    response.close()
 
     async def _translated(self, turn: EngineTurn) -> Translated:
         return translate(turn, self.dialect, await page_images(turn, self.dialect))
 
-    async def _answer(self, turn: EngineTurn, translated: Translated) -> AsyncGenerator[list[EngineEvent], None]:
-        upstream, timeouts = self._upstream, self._upstream.timeouts
-        answer = Answer(
+    def _reader(self, turn: EngineTurn, translated: Translated) -> Answer:
+        return Answer(
             translated.names,
             max_tokens=max(turn.max_tokens, 1),
             thinks=turn.thinking is not None,
@@ -119,49 +149,19 @@ class OpenAICompatibleEngine:
             forced=translated.forced,
             one_call=translated.one_call,
         )
-        now = asyncio.get_running_loop().time
-        began = now()
-        response = await upstream.send("/chat/completions", _to_bytes(translated.body), timeouts.first_byte)
-        chunks = _Chunks()
-        response.allow(timeouts.first_byte - (now() - began))
-        begun = False
-        try:
-            if response.status != 200:
-                said = _parsed(await upstream.body(response))
-                raise self._error(turn, response.status, said, _named(response.headers))
-            if response.content_type == "application/json":
-                # It was asked for a whole answer, or does not stream.
-                found = chunks_of(_object(await upstream.body(response, MOST_BYTES)), turn.max_tokens)
-                chunks.done = True
-            else:
-                found = await self._next(response, chunks, answer)
-            while found or not chunks.done:
-                events: list[EngineEvent] = []
-                for chunk in found:
-                    said = read_error(chunk)
-                    if said is not None:
-                        raise self._error(turn, 200, chunk, {})
-                    events += answer.take(chunk)
-                    if answer.over:
-                        break
-                if found:
-                    response.allow(timeouts.idle if answer.reason is None else _USAGE_WAIT)
-                    if not turn.max_tokens:
-                        events = [event for event in events if isinstance(event, PromptUsage)]
-                    if events or not begun:
-                        begun = True
-                        yield events
-                if answer.over or chunks.done:
-                    break
-                found = await self._next(response, chunks, answer)
-            if not begun or (chunks.broken and answer.reason is None and not answer.over):
-                raise UpstreamError("The model's server broke its answer off.")
-            yield answer.end() if turn.max_tokens else [Stop("max_tokens", 0)]
-        finally:
-            if chunks.done and not chunks.broken:
-                upstream.drain(response)
-            else:
-                response.close()
+
+    async def _first(
+        self, turn: EngineTurn, response: HttpAnswer, chunks: _Chunks, answer: Answer
+    ) -> list[dict[str, Any]]:
+        """The first chunks; all of them, of an upstream that was asked for a whole answer or does not stream."""
+        if response.status != 200:
+            said = _parsed(await self._upstream.body(response))
+            raise self._error(turn, response.status, said, _named(response.headers))
+        if response.content_type != "application/json":
+            return await self._next(response, chunks, answer)
+        found = chunks_of(_object(await self._upstream.body(response, MOST_BYTES)), turn.max_tokens)
+        chunks.done = True
+        return found
 
     async def _next(self, response: HttpAnswer, chunks: _Chunks, answer: Answer) -> list[dict[str, Any]]:
         """The chunks that the next bytes complete. An answer that has its finish_reason is whole, whatever follows."""

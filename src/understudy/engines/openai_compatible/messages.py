@@ -9,7 +9,7 @@ from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import to_json
 from understudy.wire.server_tools import ServerFunction, ends_with_result
 
-from .content import Part, Reader, content_of
+from .content import Part, Path, Reader, content_of, named
 from .dialects import Dialect
 from .server_calls import Turn, as_calls
 from .tools import Names
@@ -18,6 +18,7 @@ _Block: TypeAlias = dict[str, Any]
 
 # They change what stands in `tools`, and say nothing to be read here.
 _SILENT: Final = frozenset({"fallback", "redacted_thinking", "tool_addition", "tool_removal"})
+_NO_IMAGES: Final[list[Part]] = []
 
 
 def upstream_messages(
@@ -77,40 +78,41 @@ def _turns(request: _Block) -> list[Turn]:
             # Nothing but a summary stood there. What the user says next goes on from it in one turn.
             turns.pop()
         if not turns or turns[-1].role != role:
-            turns.append(Turn(role))
+            turns.append(Turn(role, []))
+        blocks = turns[-1].blocks
         if isinstance(content, str):
-            turns[-1].blocks.append((f"messages.{index}.content", {"type": "text", "text": content}))
+            blocks.append(((index, 0), {"type": "text", "text": content}))
             continue
         for place, block in enumerate(cast("list[_Block]", content)):
-            if block["type"] == "compaction":
-                if block.get("content") is not None:
-                    # All before it is ignored (compaction.md). It tells the model what came before, as a user would.
-                    turns = [Turn("user", [("", {"type": "text", "text": block["content"]})]), Turn(role)]
-            else:
-                turns[-1].blocks.append((f"messages.{index}.content.{place}", block))
+            if block["type"] != "compaction":
+                blocks.append(((index, place), block))
+            elif block.get("content") is not None:
+                # All before it is ignored (compaction.md). It tells the model what came before, as a user would.
+                turns = [Turn("user", [("", {"type": "text", "text": block["content"]})]), Turn(role, [])]
+                blocks = turns[-1].blocks
     return turns
 
 
-def _parts(blocks: list[tuple[str, _Block]], reader: Reader) -> list[Part]:
+def _parts(blocks: list[tuple[Path, _Block]], reader: Reader) -> list[Part]:
     return [part for path, block in blocks if block["type"] not in _SILENT for part in reader.parts(block, path)]
 
 
 def _assistant(turn: Turn, reader: Reader, dialect: Dialect, names: Names, called: set[str]) -> list[_Block]:
     thinking: list[str] = []
     calls: list[_Block] = []
-    said: list[tuple[str, _Block]] = []
+    parts: list[Part] = []
     for path, block in turn.blocks:
-        match block["type"]:
-            case "thinking":
-                thinking.append(block["thinking"])
-            case "tool_use":
-                called.add(block["id"])
-                name = names.upstream(block["name"], block.get("toolset_name"))
-                function = {"name": name, "arguments": to_json(block["input"])}
-                calls.append({"id": block["id"], "type": "function", "function": function})
-            case _:
-                said.append((path, block))
-    content = content_of(_parts(said, reader))
+        kind = block["type"]
+        if kind == "tool_use":
+            called.add(block["id"])
+            name = names.upstream(block["name"], block.get("toolset_name"))
+            function = {"name": name, "arguments": to_json(block["input"])}
+            calls.append({"id": block["id"], "type": "function", "function": function})
+        elif kind == "thinking":
+            thinking.append(block["thinking"])
+        elif kind not in _SILENT:
+            parts += reader.parts(block, path)
+    content = content_of(parts)
     message: _Block = {"role": "assistant", "content": content}
     if dialect.thinking_history is not None and any(thinking):
         message[dialect.thinking_history] = "\n\n".join(text for text in thinking if text)
@@ -131,10 +133,14 @@ def _user(turn: Turn, reader: Reader, called: set[str]) -> list[_Block]:
             if block["type"] not in _SILENT:
                 parts += reader.parts(block, path)
             continue
-        inner = reader.all_parts(block.get("content"), f"{path}.tool_result.content")
-        texts = [part for part in inner if isinstance(part, str)]
-        images = [part for part in inner if not isinstance(part, str)]
-        text = "\n\n".join(["Error:"] * bool(block.get("is_error")) + texts)
+        said, images = block.get("content"), _NO_IMAGES
+        text = said if isinstance(said, str) else ""
+        if isinstance(said, list):
+            inner = reader.all_parts(said, f"{named(path)}.tool_result.content")
+            text = "\n\n".join(part for part in inner if isinstance(part, str))
+            images = [part for part in inner if not isinstance(part, str)]
+        if block.get("is_error"):
+            text = f"Error:\n\n{text}" if text else "Error:"
         call = block["tool_use_id"]
         if call in called:
             results.append({"role": "tool", "tool_call_id": call, "content": text})

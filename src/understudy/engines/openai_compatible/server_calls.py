@@ -6,10 +6,12 @@ In the API's own conversation both stand in one message of the assistant.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.wire.server_tools import CALLS, RESULTS, SERVER, ServerFunction
+
+from .content import Path
 
 _Block: TypeAlias = dict[str, Any]
 
@@ -21,7 +23,7 @@ class Turn:
     """Neighbours of one role, which are one message to the upstream: each block with its path."""
 
     role: str
-    blocks: list[tuple[str, _Block]] = field(default_factory=list[tuple[str, _Block]])
+    blocks: list[tuple[Path, _Block]]
 
 
 def as_calls(turns: Sequence[Turn], served: Sequence[ServerFunction]) -> list[Turn]:
@@ -42,7 +44,7 @@ def as_calls(turns: Sequence[Turn], served: Sequence[ServerFunction]) -> list[Tu
             elif (kind in RESULTS or kind == "mcp_tool_result") and block["tool_use_id"] in called:
                 role, said = "user", _result(block)
             if not found or found[-1].role != role:
-                found.append(Turn(role))
+                found.append(Turn(role, []))
             found[-1].blocks.append((path, said))
     return found
 
@@ -75,6 +77,8 @@ def _text_of(kind: str, content: _Block) -> str | None:
     match content["type"]:
         case "text_editor_code_execution_view_result" if content["file_type"] == "text":
             return cast("str", content["content"])
+        case "advisor_result":
+            return cast("str", content["text"])
         case "text_editor_code_execution_create_result":
             return "The file was written."
         case "text_editor_code_execution_str_replace_result":

@@ -19,6 +19,12 @@ _Block: TypeAlias = dict[str, Any]
 # Characters of a function's name (OpenAI's reference); tools here may have 128.
 _LONGEST_NAME: Final = 64
 
+# Members of a tool that is said in a name, a description and a schema.
+_PLAIN: Final = frozenset({"cache_control", "description", "eager_input_streaming", "input_schema", "name", "type"})
+_CHANGING: Final = frozenset(
+    {"compaction", "tool_addition", "tool_reference", "tool_removal", "tool_search_tool_result"}
+)
+
 
 @dataclass(slots=True)
 class Names:
@@ -69,10 +75,17 @@ def functions(request: _Block, names: Names, served: Sequence[ServerFunction] = 
     """`tools` as upstream takes them, with the functions that are `served` here where their tool stands. Raises
     InvalidRequestError for a tool that neither the client nor this server runs."""
     changes = _changes(request)
+    if changes is _UNCHANGED and not request.get("tools"):
+        return []
     loaded = {name for name, present in changes.in_force.items() if present}
     found: list[_Block] = []
     for index, tool in enumerate([*cast("list[_Block]", request.get("tools") or []), *changes.defined]):
         kind = tool.get("type") or "custom"
+        if kind == "custom" and tool.keys() <= _PLAIN:
+            # Nearly every tool of an agent; the way below says the same of it, and takes three times as long.
+            if changes.in_force.get(tool["name"], True):
+                found.append(_plain(tool, names))
+            continue
         brought = [function for function in served if function.tool == kind]
         if brought:
             if changes.in_force.get(str(tool.get("name")), True):
@@ -90,6 +103,14 @@ def functions(request: _Block, names: Names, served: Sequence[ServerFunction] = 
     return found
 
 
+def _plain(tool: _Block, names: Names) -> _Block:
+    function: _Block = {"name": names.upstream(tool["name"])}
+    if tool.get("description"):
+        function["description"] = tool["description"]
+    function["parameters"] = tool["input_schema"]
+    return {"type": "function", "function": function}
+
+
 def _served(function: ServerFunction, names: Names) -> _Block:
     named = {"name": names.upstream(function.name, SERVER), "description": function.description}
     return {"type": "function", "function": {**named, "parameters": function.input_schema}}
@@ -97,7 +118,10 @@ def _served(function: ServerFunction, names: Names) -> _Block:
 
 def _function(tool: ClientTool, declared: _Block, names: Names) -> _Block:
     function: _Block = {"name": names.upstream(tool.name, tool.toolset_name)}
-    description = "\n\n".join([tool.description] * bool(tool.description) + list(_remarks(tool, declared)))
+    description = tool.description
+    remarks = list(_remarks(tool, declared))
+    if remarks:
+        description = "\n\n".join([description, *remarks] if description else remarks)
     if description:
         function["description"] = description
     function["parameters"] = tool.input_schema
@@ -154,11 +178,19 @@ class _Changes:
                 self.take(block, path)
 
 
+_UNCHANGED: Final = _Changes()
+
+
 def _changes(request: _Block) -> _Changes:
-    changes = _Changes()
+    changes = _UNCHANGED
     for index, message in enumerate(cast("list[_Block]", request["messages"])):
         content = message.get("content")
-        if isinstance(content, list):
+        if content.__class__ is list:
             for place, block in enumerate(cast("list[_Block]", content)):
-                changes.take(block, f"messages.{index}.content.{place}")
+                kind = block["type"]
+                # Most results are texts, and most conversations change no tool.
+                if kind in _CHANGING or (kind == "tool_result" and block.get("content").__class__ is list):
+                    if changes is _UNCHANGED:
+                        changes = _Changes()
+                    changes.take(block, f"messages.{index}.content.{place}")
     return changes

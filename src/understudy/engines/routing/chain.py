@@ -108,7 +108,7 @@ class Chain:
 
 
 class Choice:
-    """One request's way along a chain. Use as `with`: at its end the slot is free again.
+    """One request's way along a chain. Use as `with`, or call `end`: the slot is free again then.
 
     For each target that `next` gives, either `failed` or `passed` is called. Each target is tried once. With a
     `background` it waits for places behind all other requests.
@@ -132,7 +132,7 @@ class Choice:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._let_go()
+        self.end()
 
     async def next(self) -> Target:
         """The next target to try, with a slot of it taken; the same until it has failed.
@@ -189,12 +189,13 @@ class Choice:
             self._judged = True
             # It answers, if only to say no.
             target.breaker.succeeded(self._sent)
-        self._let_go()
+        self.end()
         self._left.remove(target)
         again = broken or (status == 429 and self._chain.retry_rate_limits)
         return again and not begun and bool(self._ready())
 
-    def _let_go(self) -> None:
+    def end(self) -> None:
+        """Give the slot back that is taken, if one is."""
         target = self._held
         if target is None:
             return

@@ -30,42 +30,42 @@ class RoutedEngine:
         self._chain = chain
         self._choice = choice
 
-    def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        return self._own(turn) if self._choice is None else self._along(turn, self._choice)
-
-    async def _own(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        with self._chain.choose(turn.background, turn.model if turn.goes_on else None) as choice:
-            async with aclosing(self._along(turn, choice)) as batches:
-                async for batch in batches:
-                    yield batch
-
-    async def _along(self, turn: EngineTurn, choice: Choice) -> AsyncGenerator[list[EngineEvent], None]:
-        while True:
-            target = await choice.next()
-            # Bytes lose nothing; but only who has begun the way elsewhere has bytes to pass.
-            if target.claude is not None and self._choice is not None:
-                raise PassOn
-            assert target.engine is not None
-            turn.model = target.model
-            async with aclosing(target.engine.run(turn)) as batches:
-                try:
-                    first = await anext(batches)
-                except Exception as error:
-                    failure = _as_api_error(error, target)
-                    if not choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError)):
+    async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+        """As Engine.run. Raises PassOn where bytes are to be passed on."""
+        choice = self._choice
+        if choice is None:
+            choice = self._chain.choose(turn.background, turn.model if turn.goes_on else None)
+        # One generator, not one for each part of this: every event goes through each of them.
+        try:
+            while True:
+                target = await choice.next()
+                # Bytes lose nothing; but only who has begun the way elsewhere has bytes to pass.
+                if target.claude is not None and self._choice is not None:
+                    raise PassOn
+                assert target.engine is not None
+                turn.model = target.model
+                async with aclosing(target.engine.run(turn)) as batches:
+                    try:
+                        first = await anext(batches)
+                    except Exception as error:
+                        failure = _as_api_error(error, target)
+                        if not choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError)):
+                            raise failure from None
+                        log_attempt(choice)
+                        continue
+                    choice.passed()
+                    yield first
+                    try:
+                        async for batch in batches:
+                            yield batch
+                    except Exception as error:
+                        failure = _as_api_error(error, target)
+                        choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError))
                         raise failure from None
-                    log_attempt(choice)
-                    continue
-                choice.passed()
-                yield first
-                try:
-                    async for batch in batches:
-                        yield batch
-                except Exception as error:
-                    failure = _as_api_error(error, target)
-                    choice.failed(failure.status, failure.type, busy=isinstance(error, BusyError))
-                    raise failure from None
-                return
+                    return
+        finally:
+            if self._choice is None:
+                choice.end()
 
 
 def log_attempt(choice: Choice, request_id: str | None = None) -> None:

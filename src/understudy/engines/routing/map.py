@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +70,7 @@ class Route:
     """Where a request for a model goes. `header` is the value of `understudy-engine`.
 
     With a `chain`, `target` and `header` are those of its first target; who has answered is known afterwards.
+    `takes_foreign`: thinking that a Claude upstream has signed belongs to this model, though none is asked.
     """
 
     model: Model
@@ -77,11 +78,12 @@ class Route:
     engine: Engine
     header: bytes
     chain: Chain | None = None
+    takes_foreign: bool = False
 
     @property
     def forwards(self) -> bool:
         """Whether a Claude upstream may answer."""
-        return self.chain is not None and self.chain.forwards
+        return self.takes_foreign or (self.chain is not None and self.chain.forwards)
 
     @property
     def counter(self) -> Counting | None:
@@ -113,13 +115,22 @@ class Route:
         assert self.chain is not None
         return Route(self.model, self.target, RoutedEngine(self.chain, choice), self.header, self.chain)
 
+    def through(self, engine: Engine) -> Route:
+        """The same, with `engine` in front of its targets."""
+        return Route(self.model, self.target, engine, self.header, self.chain)
+
+    def without_targets(self, engine: Engine) -> Route:
+        """The same, answered by `engine`: the targets are not even asked to count."""
+        return Route(self.model, self.target, engine, self.header, takes_foreign=self.forwards)
+
 
 class Routing:
     """The model map.
 
     Names of `mapped` go to their targets, together with the other names of the same model that are not mapped
     themselves. The catalog's other names, and `further_names`, go to `engine`, unless that is None. What is left is
-    unknown, or goes where `*` does. Raises ValueError for a map that cannot be.
+    unknown, or goes where `*` does. `front` puts something before what answers for a model, all its targets together.
+    Raises ValueError for a map that cannot be.
     """
 
     def __init__(
@@ -129,8 +140,10 @@ class Routing:
         *,
         mapped: Sequence[Mapped] = (),
         backends: Mapping[str, Backend] | None = None,
+        front: Callable[[Engine], Engine] = lambda engine: engine,
     ) -> None:
-        self._engine = engine
+        self._engine = None if engine is None else front(engine)
+        self._front = front
         self._catalog = Catalog(further_names)
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._build(tuple(mapped), dict(backends or {}))
@@ -244,7 +257,7 @@ class Routing:
             retry_rate_limits=one.retry_rate_limits,
         )
         first = chain.targets[0]
-        return Route(model, first.model, RoutedEngine(chain), first.header, chain)
+        return Route(model, first.model, self._front(RoutedEngine(chain)), first.header, chain)
 
     def _target(self, model: Model, each: MappedTarget, name: str) -> Target:
         backend = self.backends[each.engine]

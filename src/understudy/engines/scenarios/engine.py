@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 from understudy.engines.engine import Engine, EngineEvent, EngineTurn
 from understudy.engines.scenarios.answering import play
@@ -15,22 +16,40 @@ from understudy.engines.scenarios.transport import CURRENT, Plan
 
 
 class ScenarioEngine:
-    """Costs a look at one attribute while no scenario is loaded."""
+    """Costs a look at one attribute while no scenario is loaded.
 
-    def __init__(self, wrapped: Engine, scenarios: Scenarios) -> None:
+    `decided` is what the scenario has for the first call, where it was asked before there was a turn.
+    """
+
+    def __init__(self, wrapped: Engine, scenarios: Scenarios, decided: Answer | None = None) -> None:
         self.name = wrapped.name
         self.wrapped = wrapped
         self._scenarios = scenarios
+        self._decided = decided
+
+    @property
+    def active(self) -> bool:
+        """Whether a scenario is loaded."""
+        return self._scenarios.active
 
     def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
         if not self._scenarios.active:
             return self.wrapped.run(turn)
         return self._run(turn)
 
-    async def _run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+    def going_on(self, decided: Answer) -> ScenarioEngine:
+        """An engine for one request, of which `decide` has said what its first call is answered with."""
+        return ScenarioEngine(self.wrapped, self._scenarios, decided)
+
+    async def decide(self, request: dict[str, Any]) -> Answer:
+        """What the scenario has for `request`, a body of the Messages API that need not be valid; it counts as asked.
+
+        Waits as long as the answer's beginning is to be delayed. Raises the error that is answered instead, and leaves
+        the connection's fault where the connection finds it.
+        """
         plan = CURRENT.get()
-        asked = self._asked(turn, plan)
-        streamed = bool(turn.request.get("stream"))
+        asked = self._asked(request, plan)
+        streamed = bool(request.get("stream"))
         chance = self._scenarios.chance(asked)
         if chance is not None:
             if plan is not None:
@@ -42,7 +61,7 @@ class ScenarioEngine:
         taken = self._take(asked, plan)
         answer = taken.answer if taken is not None else Answer()
         if answer.reply is not None:
-            reply = answer.reply(turn.request)
+            reply = answer.reply(request)
             answer = Answer(text=reply) if isinstance(reply, str) else reply
         if answer.delay:
             await asyncio.sleep(answer.delay)
@@ -52,18 +71,22 @@ class ScenarioEngine:
             _set_fault(answer.fault, plan, streamed)
         if plan is not None and answer.chunk_bytes is not None:
             plan.chunk_bytes = answer.chunk_bytes
+        return answer
+
+    async def _run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
+        answer, self._decided = self._decided, None
+        if answer is None:
+            answer = await self.decide(turn.request)
         events = play(answer, turn) if answer.scripted else self.wrapped.run(turn)
         async with aclosing(events):
             async for batch in events:
                 yield batch
 
-    def _asked(self, turn: EngineTurn, plan: Plan | None) -> Asked:
+    def _asked(self, request: dict[str, Any], plan: Plan | None) -> Asked:
         if plan is None:
-            return Asked(self._scenarios.number(MESSAGES_PATH), turn.request)
+            return Asked(self._scenarios.number(MESSAGES_PATH), request)
         received = plan.received
-        return Asked(
-            self._scenarios.number(received.path), turn.request, received.headers, received.method, received.path
-        )
+        return Asked(self._scenarios.number(received.path), request, received.headers, received.method, received.path)
 
     def _take(self, asked: Asked, plan: Plan | None) -> Taken | None:
         taken = self._scenarios.take(asked)

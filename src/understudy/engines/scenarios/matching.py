@@ -38,20 +38,23 @@ def _short(text: str) -> str:
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+    # What an upstream is to judge comes here as it is.
+    return (
+        [block for block in cast("list[Any]", content) if isinstance(block, dict)] if isinstance(content, list) else []
+    )
 
 
 def _texts(content: Any) -> list[str]:
     if isinstance(content, str):
         return [content]
-    return [block["text"] for block in _blocks(content) if block.get("type") == "text"]
+    return [str(block.get("text")) for block in _blocks(content) if block.get("type") == "text"]
 
 
 def _last_turn(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The messages of the last user turn: neighbours of one role are one turn."""
     turn: list[dict[str, Any]] = []
-    for message in reversed(cast("list[dict[str, Any]]", body.get("messages") or [])):
-        if message["role"] == "user":
+    for message in reversed(_blocks(body.get("messages"))):
+        if message.get("role") == "user":
             turn.insert(0, message)
         elif turn:
             break
@@ -74,17 +77,17 @@ def _tool_results(body: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _answered_tools(body: dict[str, Any]) -> set[str]:
     """Names of the tools whose results the last user turn brings."""
-    wanted = {block.get("tool_use_id") for block in _tool_results(body)}
+    wanted = {str(block.get("tool_use_id")) for block in _tool_results(body)}
     return {
-        str(block["name"])
-        for message in cast("list[dict[str, Any]]", body.get("messages") or [])
+        str(block.get("name"))
+        for message in _blocks(body.get("messages"))
         for block in _blocks(message.get("content"))
-        if block.get("type") == "tool_use" and block.get("id") in wanted
+        if block.get("type") == "tool_use" and str(block.get("id")) in wanted
     }
 
 
 def _tools(body: dict[str, Any]) -> set[str]:
-    return {str(tool.get("name")) for tool in cast("list[dict[str, Any]]", body.get("tools") or [])}
+    return {str(tool.get("name")) for tool in _blocks(body.get("tools"))}
 
 
 def at_path(value: Any, path: str) -> Iterator[Any]:

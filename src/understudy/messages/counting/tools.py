@@ -20,7 +20,7 @@ _BUILT_IN: Final[tuple[tuple[str, int], ...]] = (
     ("web_fetch_", 470),
     ("code_execution_", 1_750),
     ("tool_search_tool_", 240),
-    ("advisor_", 300),
+    ("advisor_", 714),
 )
 
 # What a definition says to the service rather than to the model. A custom tool is written out field by field.

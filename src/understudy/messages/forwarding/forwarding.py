@@ -194,6 +194,10 @@ class Forwarding:
         except (BadGatewayError, GatewayTimeoutError) as error:
             await end_with(exchange, error)
             raise
+        except ApiError as error:
+            # A scenario's, at the connection: the upstream is not to blame.
+            await end_with(exchange, error)
+            return
         except asyncio.CancelledError:
             await end_cut(exchange)
             raise

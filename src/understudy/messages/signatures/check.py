@@ -178,15 +178,21 @@ class _Walk:
         self._previous: bytes | None = None
         self._latest = max((at for at, each in enumerate(self._messages) if each["role"] == "assistant"), default=-1)
         self._before: tuple[Where, bytes] | None = None
+        # The last block of thinking before the message at hand.
+        self._entered: bytes | None = None
         self.changes: dict[Where, _Block | None] = {}
 
     def thinking(self) -> Iterator[tuple[Where, _Block]]:
         for index, message in enumerate(self._messages[: self._last + 1]):
             content = message.get("content")
+            self._entered = self._previous
             if isinstance(content, list):
                 for place, block in enumerate(cast("list[_Block]", content)):
                     if block["type"] in THINKING:
                         yield (index, place), block
+                    elif block["type"] == "fallback":
+                        # The model that goes on saw no thinking of the one that declined.
+                        self._previous, self._before = self._entered, None
                     elif self._prefix is not None and is_summary(block):
                         # What is thought behind it in the same answer.
                         self._prefix.compacted()

@@ -72,13 +72,16 @@ class Seals:
 
 
 def last_block_id(messages: list[dict[str, Any]]) -> bytes:
-    """Of the last thinking block in a conversation; empty where there is none."""
+    """Of the last thinking block in a conversation; empty where there is none. What a model thought that declined then
+    is none of it: those who went on have not seen it, and clients leave it out."""
     for message in reversed(messages):
         content = message.get("content")
         if message["role"] == "assistant" and isinstance(content, list):
             for block in reversed(cast("list[dict[str, Any]]", content)):
                 if block["type"] in THINKING:
                     return block_id(signature_of(block))
+                if block["type"] == "fallback":
+                    break
     return b""
 
 
