@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from understudy.engines.materials import Image
 from understudy.engines.simulator.arithmetic import work_out
@@ -61,6 +61,8 @@ _PAGE_BEGINS = "Web page content:"
 _FEW_WORDS = 8
 # Share of a question's words that a sentence must have to be its answer.
 _ENOUGH = 0.5
+# Characters of what stands before a question that are searched for its answer.
+_MOST_OF_BACKGROUND = 200_000
 # Characters of tools' results that are repeated.
 _MOST_OF_RESULTS = 2_000
 _PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^。、！？「」"
@@ -118,6 +120,15 @@ def _turned(sentence: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _may_hold(text: str, wanted: Collection[str], least: float) -> bool:
+    """Whether a sentence of `text` can have `least` of the words: surely not where all of the text has fewer."""
+    # How a final sigma is written small hangs on what stands behind the sentence.
+    if "Σ" in text:
+        return True
+    lower = text.lower()
+    return sum(map(lower.__contains__, wanted)) >= least
+
+
 def _recalled(reading: Reading) -> str | None:
     """The sentence of the background that shares most words with the question."""
     end = reading.asked.rfind("?")
@@ -130,9 +141,12 @@ def _recalled(reading: Reading) -> str | None:
         return None
     best, best_score = None, 0.0
     least = len(wanted) * _ENOUGH
-    budget = 200_000
+    budget = _MOST_OF_BACKGROUND
+    if sum(map(len, background)) <= budget and not _may_hold("\n".join(background), wanted, least):
+        return None
     for text in background:
-        for match in _SENTENCE.finditer(text[:budget]):
+        looked_at = text[:budget]
+        for match in _SENTENCE.finditer(looked_at) if _may_hold(looked_at, wanted, least) else ():
             sentence = match.group().strip()
             if len(sentence) < 8 or sentence.endswith("?") or len(sentence) > 400:
                 continue

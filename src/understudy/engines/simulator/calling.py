@@ -16,7 +16,9 @@ from understudy.wire.json_text import canonical_json
 _SeedOnDemand = Callable[[], Seeded]
 
 
-def calls_for(request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand) -> list[Call]:
+def calls_for(
+    request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand, tenant: str | None = None
+) -> list[Call]:
     """The calls that the answer makes, with their inputs; none where none fits or all is done."""
     choice: dict[str, Any] = request.get("tool_choice") or {"type": "auto"}
     kind = choice["type"]
@@ -33,6 +35,8 @@ def calls_for(request: dict[str, Any], conversation: Conversation, seeded: _Seed
             earlier=conversation.earlier(),
             calls=[(call.name, call.input, call.result, call.is_error) for call in conversation.calls],
             system=conversation.system(),
+            tenant=tenant or "",
+            made=conversation.made_before(),
         )
         chosen = choose(tools, situation, must=kind == "any", parallel=parallel)
     forced_one = kind in {"any", "tool"}

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from understudy.engines.simulator.reading import Reading, asked_in, texts_of
+from understudy.wire.json_text import canonical_json
 from understudy.wire.server_tools import ServerFunction
 
 # Characters of a result, or of an earlier message, that are looked at.
 _LONGEST = 20_000
 _LONGEST_SAID = 4_000
 _MOST_EARLIER = 12
+# Characters of a value given to a tool that may be meant again.
+_LONGEST_VALUE = 200
 
 
 @dataclass(slots=True)
@@ -54,6 +57,20 @@ class Conversation:
         messages = cast("list[dict[str, Any]]", self.request["messages"])
         return messages[max(self.start - _MOST_EARLIER, 0) : self.start]
 
+    def made_before(self) -> list[tuple[str, dict[str, Any], str]]:
+        """Name, input and result of the calls made for earlier turns, oldest first. Of an input its short values."""
+        made: dict[str, tuple[str, dict[str, Any], str]] = {}
+        for message in self._before():
+            content = message.get("content")
+            for block in cast("list[dict[str, Any]]", content) if isinstance(content, list) else []:
+                kind = block.get("type")
+                if kind == "tool_use":
+                    made[block["id"]] = (block["name"], _short_values(block["input"]), "")
+                elif kind == "tool_result" and block["tool_use_id"] in made:
+                    name, given, _ = made[block["tool_use_id"]]
+                    made[block["tool_use_id"]] = (name, given, " ".join(texts_of([block]))[:_LONGEST_SAID])
+        return list(made.values())
+
     def asked_before(self) -> list[str]:
         """What the user said in earlier messages, oldest first."""
         messages = cast("list[dict[str, Any]]", self.request["messages"][: self.start])
@@ -66,6 +83,8 @@ class Conversation:
         texts += [call.result for call in reversed(self.calls) if call.result]
         before = (" ".join(texts_of(message.get("content")))[:_LONGEST_SAID] for message in reversed(self._before()))
         texts += [text for text in before if text]
+        # What was given to a tool before may be meant again.
+        texts += [canonical_json(given).decode() for _, given, _ in reversed(self.made_before()) if given]
         texts += [text[:_LONGEST] for text in self.reading.shown]
         system = self.system()
         if system:
@@ -112,6 +131,14 @@ class Conversation:
                         if isinstance(item, dict) and cast("dict[str, Any]", item).get("type") == "tool_reference":
                             found.add(cast("dict[str, Any]", item)["tool_name"])
         return found
+
+
+def _short_values(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= _LONGEST_VALUE)
+    }
 
 
 def converse(request: dict[str, Any], reading: Reading, functions: Sequence[ServerFunction] = ()) -> Conversation:

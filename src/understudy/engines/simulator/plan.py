@@ -11,6 +11,7 @@ import orjson
 from understudy.engines.engine import EngineTurn
 from understudy.engines.materials import Materials
 from understudy.engines.simulator.answers import compose, told_by_tools
+from understudy.engines.simulator.budgets import stops_short
 from understudy.engines.simulator.compacted import summary_of, without_compacted
 from understudy.engines.simulator.conversation import Conversation, converse
 from understudy.engines.simulator.parts import Call, Part, Redacted, Refusal, Text, Thinking
@@ -19,6 +20,8 @@ from understudy.engines.simulator.reading import read
 from understudy.engines.simulator.seeded import Seeded
 from understudy.engines.simulator.tags import in_tags
 from understudy.engines.simulator.thoughts import thoughts, thoughts_about_calls, worth_a_thought
+from understudy.engines.simulator.tool_changes import with_changed_tools
+from understudy.wire.advising import SYSTEM as ADVISING
 from understudy.wire.output_format import output_format_of
 
 # Documented for tests of one's own handling of them (handling-stop-reasons.md, extended-thinking.md of 2025). Put
@@ -39,15 +42,22 @@ def chooses(request: dict[str, Any]) -> bool:
 
 def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     """The parts of the answer, in order. The same turn and seed give the same parts."""
+    if any(message["role"] == "system" for message in turn.request["messages"]):
+        turn = with_changed_tools(turn)
     request = without_compacted(turn.request)
     if turn.summarizes:
         return [Text(summary_of(request))]
+    if request.get("system") == ADVISING:
+        from understudy.engines.simulator.advising import advise
+
+        return [Text(advise(request))]
     if request is not turn.request:
         turn = replace(turn, request=request)
     reading = read(request, turn.materials)
     asked = reading.asked
     triggered = _TRIGGER in asked
-    if triggered and _REFUSAL in asked:
+    # [guess] The string is there to try what follows a refusal: a fallback is not stopped by it.
+    if triggered and _REFUSAL in asked and not turn.declined_before:
         return [Refusal(_EXPLANATION)]
     tools = request.get("tools")
     output_format = output_format_of(request)
@@ -63,7 +73,7 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         served = next_parts(turn, conversation, seeded)
     calls = [part for part in served if isinstance(part, Call)]
     if tools and not served:
-        calls = _calls_of_client(request, conversation, seeded)
+        calls = _calls_of_client(request, conversation, seeded, turn.tenant)
     parts: list[Part] = []
     if triggered and _REDACTED in asked and turn.thinking is not None:
         parts.append(Redacted(thoughts(conversation, seeded)))
@@ -71,7 +81,11 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         about = thoughts_about_calls(conversation, calls) if calls else thoughts(conversation, seeded)
         parts.append(Thinking(about))
     if calls:
-        return [*parts, *calls]
+        stopped = None if _is_forced(request) else stops_short(request)
+        if stopped is None:
+            return [*parts, *calls]
+        brought = [call.result for call in conversation.calls if call.result]
+        return [*parts, Text(f"{stopped} {told_by_tools(brought, [], ())}" if brought else stopped)]
     if served and output_format is None:
         return [*parts, *served]
     if output_format is not None:
@@ -90,11 +104,24 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         brought = [call.result for call in conversation.calls if call.result]
         return [*parts, Text(told_by_tools(brought, [], ()))]
     if conversation.calls and not asked:
-        return [*parts, Text(_from_results(conversation, turn.materials))]
-    return [*parts, Text(compose(reading, seeded))]
+        answer = _from_results(conversation, turn.materials)
+    else:
+        answer = compose(reading, seeded)
+    if any(function.name == "advisor" for function in turn.server_functions):
+        from understudy.engines.simulator.advising import with_advice
+
+        answer = with_advice(conversation, answer)
+    return [*parts, Text(answer)]
 
 
-def _calls_of_client(request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand) -> list[Call]:
+def _is_forced(request: dict[str, Any]) -> bool:
+    choice = request.get("tool_choice")
+    return choice is not None and choice["type"] in {"any", "tool"}
+
+
+def _calls_of_client(
+    request: dict[str, Any], conversation: Conversation, seeded: _SeedOnDemand, tenant: str | None
+) -> list[Call]:
     from understudy.engines.simulator.calling import calls_for
 
     choice = request.get("tool_choice")
@@ -104,7 +131,7 @@ def _calls_of_client(request: dict[str, Any], conversation: Conversation, seeded
         search = search_with_client(conversation, seeded)
         if search is not None:
             return [search]
-    return calls_for(request, conversation, seeded)
+    return calls_for(request, conversation, seeded, tenant)
 
 
 def _from_results(conversation: Conversation, materials: Materials) -> str:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from understudy.engines.materials import Image, Materials
 
 # Clients wrap their own notes to the model in such tags; they are not what the person asked.
-_OPENING = re.compile(r"<(system-reminder|environment_details|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
+_OPENING = re.compile(r"<(system-reminder|environment_details|token_budget|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
 # What Claude Code says behind the result of its tool search.
 _NOTES = frozenset({"Tool loaded."})
 # Results that have a shape of their own, and what in them is not said to anybody.

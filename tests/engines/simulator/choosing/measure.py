@@ -5,12 +5,13 @@ Run from the root: python tests/engines/simulator/choosing/measure.py [files …
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
+
+from written import dialogues_in
 
 from understudy.engines.simulator.choosing import Choice, Situation, choose
 from understudy.engines.simulator.inputs import build_input
@@ -106,17 +107,19 @@ def main() -> None:
     none = false = 0
     slowest = 0.0
     for path in paths:
-        for dialogue in json.loads(path.read_text("utf-8")):
+        for dialogue in dialogues_in(path):
             tools = client_tools(dialogue["tools"])
             earlier: list[tuple[str, str]] = []
+            made: list[tuple[str, dict[str, Any], str]] = []
             for number, turn in enumerate(dialogue["turns"]):
-                situation = Situation(turn["user"], list(earlier), [], dialogue.get("system", ""))
+                situation = Situation(turn["user"], list(earlier), [], dialogue.get("system", ""), made=list(made))
                 calls, spent = play(tools, situation, turn.get("results") or {})
                 slowest = max(slowest, spent)
                 earlier += [
                     ("user", turn["user"]),
                     ("assistant", " ".join(call[2] for call in situation.calls) or "Sure."),
                 ]
+                made += [(name, given, result) for name, given, result, _ in situation.calls]
                 expected = Counter(call["name"] for call in turn["expect"])
                 names = Counter(call[0] for call in calls)
                 good = expected == names

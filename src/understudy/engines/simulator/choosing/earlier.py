@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from understudy.engines.simulator.choosing.clauses import Clause, clause_of
 from understudy.engines.simulator.choosing.fit import fits
@@ -79,13 +80,28 @@ class Earlier:
             role, text = earlier[place]
             if role != "user" or not text.strip():
                 continue
-            steps = self._plan(self._offer, Situation(text, earlier[:place]), self._depth + 1)
+            steps = self._plan(self._offer, self._at(place), self._depth + 1)
+            if not looked:
+                steps = self._as_made(steps, text)
             if steps:
                 return steps, text
             looked += 1
             if looked == MOST_BACK:
                 break
         return [], ""
+
+    def _as_made(self, steps: list[Step], text: str) -> list[Step]:
+        """The steps, unless another call than these was made then: what was done says what was meant."""
+        made = self._situation.made
+        if not made or any(step.tool.name == made[-1][0] for step in steps):
+            return steps
+        tool = next((offered.tool for offered in self._offer.tools if offered.tool.name == made[-1][0]), None)
+        return steps if tool is None else [Step(tool, text)]
+
+    def _at(self, place: int) -> Situation:
+        """As it was at an earlier turn."""
+        earlier = self._situation.earlier
+        return Situation(earlier[place][1], earlier[:place], tenant=self._situation.tenant)
 
     def corrected(self, clause: Clause, heard: Heard) -> list[Step]:
         """ "Make that 6:45" after a thing was made: the tool that changes such a thing, where there is one."""
@@ -132,7 +148,7 @@ class Earlier:
         for place in range(len(earlier) - 1, -1, -1):
             if earlier[place][0] != "user" or len(found) >= most:
                 continue
-            steps = self._plan(self._offer, Situation(earlier[place][1], earlier[:place]), self._depth + 1)
+            steps = self._plan(self._offer, self._at(place), self._depth + 1)
             for step in reversed(steps):
                 thing = _thing(clause_of(step.ask, self._offer.verbs).tokens, wanted)
                 if thing and thing not in found:
@@ -161,7 +177,7 @@ class Earlier:
         earlier = self._situation.earlier
         for place in range(len(earlier) - 1, max(-1, len(earlier) - 2 * MOST_BACK - 1), -1):
             if earlier[place][0] == "user" and self._depth == 0:
-                steps = self._plan(self._offer, Situation(earlier[place][1], earlier[:place]), MOST_BACK - 1)
+                steps = self._plan(self._offer, self._at(place), MOST_BACK - 1)
                 if any(step.tool is best.offered.tool for step in steps):
                     return True
         return False
@@ -192,8 +208,8 @@ class Earlier:
         ):
             steps, text = self.steps()
             if steps:
-                keys = heard_of(clause_of(text, self._offer.verbs)).keys
-                wider = heard_of(clause, {key: 0.6 * strength for key, strength in keys.items()})
+                keys = _keys_of(text, self._offer.verbs, self._situation.tenant)
+                wider = heard_of(clause, {key: 0.6 * strength for key, strength in keys})
                 best = best_of(wider, self._offer, in_general=is_general(self._situation.asked))
                 if best is not None:
                     return add(best, wider)
@@ -205,6 +221,12 @@ class Earlier:
         last = steps[-1]
         asks = resolved(clause, last.ask, self._offer, last.tool)
         return [Step(last.tool, ask) for ask in asks]
+
+
+@lru_cache(maxsize=64)
+def _keys_of(text: str, verbs: frozenset[str], tenant: str) -> tuple[tuple[str, float], ...]:
+    """The strengths of what an earlier turn speaks of. Remembered for the `tenant` whose turn it is."""
+    return tuple(heard_of(clause_of(text, verbs)).keys.items())
 
 
 def _thing(tokens: list[Token], wanted: Parameter) -> str:

@@ -8,7 +8,7 @@ from understudy.engines.simulator.choosing.doing import LIGHT, acts_of, conflict
 from understudy.engines.simulator.choosing.hearing import Fit, Heard, missing_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
-from understudy.engines.simulator.choosing.offers import Offer, Offered
+from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.serving import (
     COORDINATE,
     SERVED_BY,
@@ -56,7 +56,7 @@ def fits(heard: Heard, offer: Offer) -> list[Fit]:
     only = heard.clause.head is not None and stands_out(acts, best)
     near = _near(heard, offer, acts)
     found = [
-        _fit(heard, offered, offer.rarity, acts[place], only and acts[place] == best, place in offer.chained)
+        _fit(heard, offer, place, acts[place], only and acts[place] == best)
         if place in near
         else Fit(offered, 0.0, _FAR_RANK, acts[place], 0.0, missing_of(offered.profile, heard))
         for place, offered in enumerate(offer.tools)
@@ -92,17 +92,20 @@ _FILES = frozenset(stem(word) for word in ("file", "directory", "folder", "repos
 _SHELL_ACTS = frozenset("run commit delete move copy install restart start stop deploy validate merge rollback".split())
 
 
-def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, only: bool, chained: bool) -> Fit:
-    """`only`: this tool and no other does the act asked for; `chained`: another tool can bring what it lacks."""
+def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
+    """`only`: this tool and no other does the act asked for."""
+    offered, rarity = offer.tools[place], offer.rarity
     clause, profile = heard.clause, offered.profile
     index = profile.index
-    named = whole = 0.0
+    said_of = heard.keys.get
+    named = 0.0
     used: set[str] = set()
-    for keys, weight in profile.nouns:
+    nouns_of, whole = offer.things[place]
+    for keys, weight in nouns_of:
         best = 0.0
         by = ""
-        for key, strength in keys.items():
-            said = heard.keys.get(key)
+        for key, strength in keys:
+            said = said_of(key)
             if said is not None and said * strength > best:
                 best, by = said * strength, key
         if (
@@ -117,11 +120,8 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
         if by in used:
             best *= 0.4
         elif by:
-            used.update(key for key in keys if key[0] == "#")
-        telling = max((rarity.get(key, 0.0) for key in keys if key[0] != "#"), default=1.0)
-        weight *= 0.3 + 0.7 * telling
+            used.update(key for key, _ in keys if key[0] == "#")
         named += weight * best
-        whole += weight
     nouns = named / whole if whole else 0.0
     if not whole and (profile.specific or act >= 0.95):
         nouns = act
@@ -223,7 +223,7 @@ def _fit(heard: Heard, offered: Offered, rarity: dict[str, float], act: float, o
         score -= 0.35
         against = 0.2
     sure = 0.12 if clause.head is not None and act >= 0.95 else 0.0
-    lacks = lacking(tuple(one for one in missing if one.kind not in _BROUGHT) if chained else missing)
+    lacks = lacking(tuple(one for one in missing if one.kind not in _BROUGHT) if place in offer.chained else missing)
     rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacks - against + listing(heard, profile)
     if by_shell and clause.head is not None and "run" in clause.head.acts:
         rank += 0.15

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.moods import Mood
@@ -40,6 +41,10 @@ _LEADING = re.compile(
     r"^\W*(?:(?:and|what about|how about|the same|same|do the same|do that|also|again|now|then|ok(?:ay)?|oh"
     r"|thanks|great|cool|no|sorry|i meant?|make (?:it|that)|please|for|und|et|y|actually|rather|plus|one more"
     r"|another one?|in the same \w+)\b[\s,:]*)+",
+    re.IGNORECASE,
+)
+_PLACED = re.compile(
+    r"^\W*(?:\w+,? ){0,3}?(for|in|at|of|on|with|from|to) (?:the )?([^\W\d_][\w-]*(?: [^\W\d_][\w-]*)?)\W*$",
     re.IGNORECASE,
 )
 _OBJECT = re.compile(r"^(\w+(?: me| us)?) (.{1,80}?) ((?:to|into|in|on|from|off) (?:the|my|our|a)\b.*)$", re.IGNORECASE)
@@ -105,7 +110,8 @@ def resolved(clause: Clause, before: str, offer: Offer, tool: ClientTool) -> lis
     """The earlier ask with what is new in the place of what it replaces; one text for each value that is new."""
     values = [token for token in clause.tokens if token.kind and not token.stop and token.low != "one"]
     rest = _LEADING.sub("", clause.text).strip(" ?.!,")
-    old = tokens_of(before)
+    old = _joined(tokens_of(before), before)
+    values = _joined(values, clause.text)
     enums = [parameter.enum for parameter in profile_of(tool).parameters if parameter.enum]
     changed = before
     placed = False
@@ -126,10 +132,28 @@ def resolved(clause: Clause, before: str, offer: Offer, tool: ClientTool) -> lis
     if values:
         fixed = {value for enum in enums for value in enum}
         return [_replaced(before, [token for token in old if token.low not in fixed], values) or f"{rest}\n{before}"]
+    placed_anew = _PLACED.search(clause.text)
+    if placed_anew:
+        # "And for storage?"
+        other = re.search(rf"\b{placed_anew.group(1)} (?:the )?([^\W\d_][\w-]*)", before, re.IGNORECASE)
+        if other:
+            return [before[: other.start(1)] + placed_anew.group(2) + before[other.end(1) :]]
     thing = _OBJECT.match(before)
     if thing and rest and len(rest.split()) <= 6:
         return [f"{thing.group(1)} {rest} {thing.group(3)}"]
     return [f"{rest}\n{before}" if rest else before]
+
+
+def _joined(tokens: list[Token], text: str) -> list[Token]:
+    """The tokens with neighbouring names as one: "Crow Hill"."""
+    found: list[Token] = []
+    for token in tokens:
+        last = found[-1] if found else None
+        if last is not None and last.kind == token.kind == "name" and text[last.end : token.start] == " ":
+            found[-1] = replace(last, text=text[last.start : token.end], low=f"{last.low} {token.low}", end=token.end)
+        else:
+            found.append(token)
+    return found
 
 
 def _replaced(before: str, old: list[Token], values: list[Token]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.offers import Offered
@@ -31,8 +32,7 @@ _NO_ID = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """`score` says whether the tool fits at all, `rank` which of several fits best; `things` is the part of things."""
 
     offered: Offered

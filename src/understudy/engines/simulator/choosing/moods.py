@@ -44,6 +44,9 @@ class Mood(Enum):
     SOCIAL = "social"
     META = "meta"
 
+    # Moods are looked up in sets at every turn; Enum's own hash is a function of Python.
+    __hash__ = object.__hash__
+
 
 _SUBJECT = re.compile(r"^(?:i|we|he|she|they|there)\b(?! ?(?:'d|would))(?= \w+ \w+)", ANY_CASE)
 _CAN_YOU_THINGS = re.compile(

@@ -6,10 +6,12 @@ import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.profiles import Profile, profile_of
 from understudy.engines.simulator.choosing.stems import stem
+from understudy.engines.simulator.choosing.traits import Matters, matters_of
 from understudy.wire.client_tools import ClientTool
 
 _REMEMBERED = 128
@@ -29,13 +31,21 @@ class Offered:
     profile: Profile
 
 
+class Things(NamedTuple):
+    """The things that a tool's name speaks of, each with its keys and its weight among the tools; `whole` is the sum of
+    the weights."""
+
+    nouns: list[tuple[list[tuple[str, float]], float]]
+    whole: float
+
+
 @dataclass(slots=True)
 class Offer:
     """`rarity` is how much a word tells the tools apart, from 0 to 1; `verbs` are the tools' own verbs.
 
     `holders` says for a word which tools speak of it, by place, and how much it says of each; `doers` the same for acts
-    that were asked for before. `labels` are the words for what the tools' ids are of, `chained` the places of the tools
-    that another tool brings a value for.
+    that were asked for before; `things` by place. `labels` are the words for what the tools' ids are of, `chained` the
+    places of the tools that another tool brings a value for.
     """
 
     tools: list[Offered]
@@ -43,9 +53,17 @@ class Offer:
     verbs: frozenset[str]
     holders: dict[str, list[tuple[int, float]]]
     doers: dict[str, list[tuple[int, float]]]
+    things: list[Things]
     labels: frozenset[str] = frozenset()
     chained: frozenset[int] = frozenset()
     initials: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    weighed: list[Matters] = field(default_factory=list[Matters])
+
+    def matters(self) -> Matters:
+        """What the tools speak of beyond their own words, worked out when it is first asked for."""
+        if not self.weighed:
+            self.weighed.append(matters_of([offered.profile for offered in self.tools]))
+        return self.weighed[0]
 
     def words_with(self, initial: str) -> list[str]:
         """The tools' plain words of four letters and more that begin with a letter."""
@@ -82,7 +100,16 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
         _offers.move_to_end(key)
         same = known[1]
         return Offer(
-            offered, same.rarity, same.verbs, same.holders, same.doers, same.labels, same.chained, same.initials
+            offered,
+            same.rarity,
+            same.verbs,
+            same.holders,
+            same.doers,
+            same.things,
+            same.labels,
+            same.chained,
+            same.initials,
+            same.weighed,
         )
     holders: dict[str, list[tuple[int, float]]] = {}
     for place, profile in enumerate(profiles):
@@ -91,7 +118,8 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
     many = len(profiles)
     whole = math.log(many + 0.5)
     rarity = {word: math.log((many + 0.5) / len(held)) / whole if many > 1 else 1.0 for word, held in holders.items()}
-    made = Offer(offered, rarity, frozenset(verb for profile in profiles for verb in profile.verbs), holders, {})
+    verbs = frozenset(verb for profile in profiles for verb in profile.verbs)
+    made = Offer(offered, rarity, verbs, holders, {}, [_things(profile, rarity) for profile in profiles])
     made.labels = frozenset(
         word
         for profile in profiles
@@ -105,6 +133,17 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
     if len(_offers) > _REMEMBERED:
         _offers.popitem(last=False)
     return made
+
+
+def _things(profile: Profile, rarity: dict[str, float]) -> Things:
+    found: list[tuple[list[tuple[str, float]], float]] = []
+    whole = 0.0
+    for keys, weight in profile.nouns:
+        telling = max((rarity.get(key, 0.0) for key in keys if key[0] != "#"), default=1.0)
+        weight *= 0.3 + 0.7 * telling
+        found.append((list(keys.items()), weight))
+        whole += weight
+    return Things(found, whole)
 
 
 def _is_chained(place: int, offered: list[Offered]) -> bool:

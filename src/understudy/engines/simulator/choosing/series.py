@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.profiles import Parameter, Profile
+from understudy.engines.simulator.choosing.slots import asks_by_slots
 from understudy.engines.simulator.choosing.words import Token
 
 _LINK = re.compile(
@@ -97,6 +98,14 @@ def _takes(parameter: Parameter, kind: str) -> bool:
 
 def asks_of(clause: Clause, profile: Profile) -> list[str]:
     """The clause, or one of its kind for each of the values where the tool takes them one by one."""
+    surely = asks_by_slots(clause.text, clause.tokens, profile, surely=True)
+    if len(surely) > 1:
+        return surely
+    asks = _asks_of(clause, profile)
+    return asks if len(asks) > 1 else asks_by_slots(clause.text, clause.tokens, profile)
+
+
+def _asks_of(clause: Clause, profile: Profile) -> list[str]:
     pairs_of_values = _alike(clause, profile)
     if pairs_of_values:
         return pairs_of_values

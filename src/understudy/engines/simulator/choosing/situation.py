@@ -21,6 +21,8 @@ class Situation:
     """`asked` is the text of the last user turn, `earlier` the (role, text) of the turns before it, oldest first.
 
     `calls` are the calls already made for this turn, in order: name, input, text of the result, whether it is an error.
+    `made` are the calls of the turns before it, oldest first: name, input, text of the result.
+    `tenant`: whose request it is.
     """
 
     asked: str
@@ -29,3 +31,5 @@ class Situation:
         default_factory=list[tuple[str, dict[str, Any], str, bool]]
     )
     system: str = ""
+    tenant: str = ""
+    made: list[tuple[str, dict[str, Any], str]] = field(default_factory=list[tuple[str, dict[str, Any], str]])

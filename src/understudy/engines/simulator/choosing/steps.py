@@ -33,6 +33,9 @@ class Step:
     def with_ask(self, ask: str) -> Step:
         return replace(self, ask=ask)
 
+    def following(self, after: int | None) -> Step:
+        return replace(self, after=after)
+
     def holds(self, result: str) -> bool:
         """Whether the condition is met by a result, as far as numbers and words tell."""
         number = _NUMBER.search(self.condition)

@@ -62,7 +62,7 @@ def heard_whole(clauses: list[Clause]) -> Heard | None:
 
 
 # What is told as over and done asks for nothing.
-_DONE = re.compile(
+DONE = re.compile(
     r"\b(?:already|just so you know|for your information|fyi|no need|nothing (?:left|else"
     r"|more)(?: for you)? to do|taken care of"
     r"|no action|sorted (?:it|that)|all sorted|was (?:too|so|very|really))\b",
@@ -112,7 +112,7 @@ def whole_fit(clauses: list[Clause], heard: Heard, offer: Offer, *, lacking: boo
     known = lexicon()
     strong = sum(token.kind in _STRONG_VALUES for token in heard.values)
     if _wants_talk(clauses, best, offer) or (
-        Mood.REQUEST not in {clause.mood for clause in clauses} and _DONE.search(heard.clause.text)
+        Mood.REQUEST not in {clause.mood for clause in clauses} and DONE.search(heard.clause.text)
     ):
         return None
     if (best.missing and not lacking) or (best.rank - second < _MARGIN and best.things < 0.6):
@@ -177,7 +177,7 @@ def only_taker(clauses: list[Clause], heard: Heard, offer: Offer, *, earlier: bo
     if not takers or (len(takers) > 1 and takers[0].rank - takers[1].rank < 0.03):
         return None
     taker = takers[0]
-    if _wants_talk(clauses, taker, offer) or _DONE.search(heard.clause.text):
+    if _wants_talk(clauses, taker, offer) or DONE.search(heard.clause.text):
         return None
     if taker.offered.profile.act in known.reading:
         return taker if codes or here or at_home(taker.offered.profile, heard.counted) > 1 else None

@@ -90,7 +90,7 @@ STOP = frozenset(
     "hay puedes podrias lo va hace esta ".split()
 )
 # Words that tools and requests are full of: they decide little.
-_GENERIC = frozenset(
+GENERIC = frozenset(
     "user data information info detail current give get specific specified provide optional valu valid string "
     "object result "
     "input paramet return request nam list name tool function number typ type item avail given text content "
@@ -178,7 +178,7 @@ def _add_word(found: list[Token], word: str, low: str, start: int, known: Lexico
             kind = "code" if not (initial and plain) else ""
         elif not initial or not (plain or stemmed in verbs):
             kind = "name"
-    found.append(Token(word, low, stemmed, kind, start, end, weight=0.25 if stemmed in _GENERIC else 1.0))
+    found.append(Token(word, low, stemmed, kind, start, end, weight=0.25 if stemmed in GENERIC else 1.0))
 
 
 def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from . import words
 from .chunks import opens_sentence
@@ -15,6 +15,9 @@ from .tokens import Value
 from .values import Text, read_text
 
 Span = tuple[int, int]
+_NAMES: Final = frozenset(("name", "nam"))
+_FIRST_NAMES: Final = frozenset(("first", "given", "forenam"))
+_LAST_NAMES: Final = frozenset(("last", "family"))
 
 
 class Assignment:
@@ -51,7 +54,7 @@ class Assignment:
         if sum(not {"date", "datetime", "time"}.isdisjoint(_best(one)) for one in hints) > 1:
             # A day and a time that go to two properties are no moment of one.
             rows = [
-                [pair for pair in row if pair[1].kind != "moment" or one.schema.get("format") == "date-time"]
+                [pair for pair in row if not _is_moment(pair[1]) or one.schema.get("format") == "date-time"]
                 for one, row in zip(wanted, rows, strict=True)
             ]
         self.rows = rows
@@ -59,6 +62,17 @@ class Assignment:
     def missing(self) -> list[Hint]:
         """What must be given and is not yet."""
         return [one for one in self.wanted if one.name not in self.filled and one.required]
+
+    def unsure(self) -> list[Hint]:
+        """What must be given and for which nothing but plain words stands in the text."""
+        return [
+            one
+            for one, row in zip(self.wanted, self.rows, strict=True)
+            if one.required
+            and one.name not in self.filled
+            and not one.free
+            and all(value.kind in ("word", "object", "phrase", "name") for _, value in row)
+        ]
 
     def assign(self, least: float, *, counting: bool = False) -> None:
         """Best pairs first; a value serves once while other values fit."""
@@ -155,6 +169,21 @@ class Assignment:
             if told is not None:
                 self.filled.setdefault(one.name, told)
 
+    def first_and_last(self) -> None:
+        """A person's name is parted where its parts have properties of their own."""
+        firsts = [one for one in self.wanted if one.stems & _FIRST_NAMES and one.stems & _NAMES]
+        lasts = [
+            one for one in self.wanted if (one.stems & _LAST_NAMES and one.stems & _NAMES) or "surnam" in one.stems
+        ]
+        if len(firsts) != 1 or len(lasts) != 1:
+            return
+        for value in self.text.by_kind.get("name", ()):
+            parts = value.text.split()
+            if len(parts) > 1 and not any(char.isdigit() for char in value.text):
+                self.filled[firsts[0].name], self.filled[lasts[0].name] = " ".join(parts[:-1]), parts[-1]
+                self.taken.append((value.start, value.end))
+                return
+
     def owner_and_name(self, texts: Sequence[str]) -> None:
         """Two properties for what is written as one path of two steps: `owner/name`."""
         owners = [one for one in self.wanted if one.stems & {"owner", "org", "organization", "namespac"}]
@@ -167,6 +196,10 @@ class Assignment:
                 if len(steps) == 2 and all(steps) and "." not in steps[1]:
                     self.filled[owners[0].name], self.filled[names[0].name] = steps
                     return
+
+
+def _is_moment(value: Value) -> bool:
+    return value.kind == "moment" or (value.kind == "datetime" and " " in value.text)
 
 
 def overlaps(value: Value, spans: list[Span]) -> bool:

@@ -18,6 +18,8 @@ from .values import Text, read_text
 _CENTS: Final = re.compile(r"\b(?:in cents|cents|minor units?|pence|smallest (?:currency )?unit)\b")
 _CODED: Final = re.compile(r"\b(?:iso|codes?|bcp|en|fr|es)\b")
 _CLOCK: Final = re.compile(r"hh:mm|24.?h")
+_MONTHLY: Final = re.compile(r"\byyyy-mm\b(?!-)")
+_MONTH: Final = re.compile(r"\d{4}-\d\d\b")
 _YEAR: Final = re.compile(r"\d{4}")
 _LATE: Final = frozenset(
     words.stem(word) for word in "evening tonight night afternoon dinner pm abends soir tarde noche".split()
@@ -38,6 +40,8 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
         if value.kind != "name":
             text = text.removesuffix("'s").removesuffix("’s")
     form = one.schema.get("format")
+    if value.kind in ("date", "datetime") and _MONTHLY.search(one.description):
+        return _month(text, today)
     if form == "date-time" and value.kind == "moment":
         day, hour = dates.iso_date(_day_in(text), today), dates.clock(_hour_in(text), late=_late(ask))
         return MISSING if day is None or hour is None else f"{day}T{hour}:00Z"
@@ -81,6 +85,17 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
                 return other
         return MISSING
     return text or MISSING
+
+
+def _month(text: str, today: date | None) -> Any:
+    """A month with its year, as YYYY-MM."""
+    if _MONTH.match(text):
+        return text[:7]
+    number, year = dates.month_number(text), _YEAR.search(text)
+    if number is None:
+        return (dates.iso_date(text, today) or "")[:7] or MISSING
+    told = year[0] if year else str(today.year) if today else ""
+    return f"{told}-{number:02}" if told else MISSING
 
 
 def _late(ask: Text) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Final
 
 from . import words
@@ -39,23 +40,31 @@ _TODAY: Final = re.compile(r"(?i)\b(?:today|now|current date|date today|heute|ho
 
 def today_of(texts: Sequence[str]) -> date | None:
     """The day that a text says is today."""
-    for text in texts:
-        for match in _TODAY.finditer(text[:_LOOKED_AT]):
-            found = _first_date(match[0])
-            if found is not None:
-                return found
+    return next((found for text in texts if (found := _today_in(text[:_LOOKED_AT])) is not None), None)
+
+
+# The same system prompt and earlier texts stand in one request of a conversation after the other.
+@lru_cache(maxsize=64)
+def _today_in(text: str) -> date | None:
+    for match in _TODAY.finditer(text):
+        found = _first_date(match[0])
+        if found is not None:
+            return found
     return None
 
 
 def year_of(texts: Sequence[str]) -> date | None:
     """The first day of the first year that stands in the texts beside a month."""
-    for text in texts:
-        match = _MONTH_YEAR.search(text[:_LOOKED_AT])
-        if match is not None:
-            return date(int(match[1]), 1, 1)
-    return None
+    return next((found for text in texts if (found := _year_in(text[:_LOOKED_AT])) is not None), None)
 
 
+@lru_cache(maxsize=64)
+def _year_in(text: str) -> date | None:
+    match = _MONTH_YEAR.search(text)
+    return None if match is None else date(int(match[1]), 1, 1)
+
+
+@lru_cache(maxsize=64)
 def _first_date(text: str) -> date | None:
     match = _ISO.search(text)
     try:

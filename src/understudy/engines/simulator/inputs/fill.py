@@ -18,6 +18,7 @@ from .free_text import about, free_text
 from .hints import Hint, alternatives, hint
 from .lists import divided, listed, rest_of, tagged
 from .making import MISSING
+from .meanings import is_meant, option_meant
 from .members import member, mentions, yes_or_no
 from .merging import Schema
 from .properties import hints_of, plain
@@ -116,11 +117,14 @@ class Filler:
             hints, wanted, text, self.converted, filled, named, self.tool_stems, head, self.described, others
         )
         choice.owner_and_name(self.context)
+        choice.first_and_last()
         if all_texts and len(self.context) > 1 and ONE_OF.search(text.text) is not None:
             choice.assign(21)
             self.memory.look_up(choice.missing(), filled)
         if all_texts:
             created(choice.missing(), text, self.context, self.converted, filled)
+        if all_texts:
+            self.memory.brought(choice.unsure(), filled)
         choice.assign(17)
         choice.assign(9, counting=True)
         choice.one_day()
@@ -223,12 +227,17 @@ class Filler:
                 for option in options:
                     if str(option).lower() == pair.text.lower():
                         return option
-        if "month" in one.stems or not one.required:
+        if "month" in one.stems:
             return MISSING
-        return self.memory.option(one, options)
+        meant = option_meant(options, text, self.tool_stems)
+        if meant is not None:
+            return meant
+        return self.memory.option(one, options) if one.required else MISSING
 
     def _boolean(self, one: Hint, text: Text) -> Any:
         told = yes_or_no(one, text, self.tool_stems, self.described)
+        if told is None and not one.required:
+            told = is_meant(one, text, self.tool_stems | self.described)
         if told is not None:
             return told
         if one.required and "default" not in one.schema:

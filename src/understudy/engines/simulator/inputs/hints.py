@@ -13,10 +13,16 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     # words of a name | kinds, best first | prepositions that bring such a value
     ("email mail recipient to cc bcc invitee attendee participant", "email handle name phone", "to with for cc invite"),
     ("sender", "email name", "from by"),
-    ("url link website uri webpage href site domain page", "url", "at to from on"),
+    ("url link website uri webpage href domain page", "url", "at to from on"),
+    ("site", "place name phrase url object", "at on in to from"),
     ("path file filename filepath directory folder dir src dest workspace", "path code quoted called", "to in at from"),
     (
-        "city location place town country region state area neighborhood where port county valley village island",
+        "location spot",
+        "address place name phrase object",
+        "in for at near to from",
+    ),
+    (
+        "city place town country region state area neighborhood where port county valley village island",
         "place name phrase object",
         "in for at near to from",
     ),
@@ -25,6 +31,7 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("address street venue restaurant hotel", "address place name phrase object", "at to in"),
     ("airport station", "upper place name phrase", "to from at"),
     ("date day weekday deadline due when birthday checkin checkout", "datetime date", "on by due for from until"),
+    ("month period", "date", "in for of"),
     ("time hour at", "datetime time", "at by from until"),
     ("timestamp datetime start end begin since until", "datetime date time", "on at from until"),
     (
@@ -70,7 +77,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ),
     ("duration minutes seconds hours days weeks months timeout length interval", "number", "for in"),
     ("symbol ticker stock", "upper name", "of for"),
-    ("channel room", "channel phrase quoted", "in to on"),
+    ("channel", "channel phrase quoted", "in to on"),
+    ("room", "name phrase channel quoted object", "in to on at for"),
     ("selector", "channel code quoted id", ""),
     ("unit units", "unit id phrase", "to into in"),
     ("last digits year", "number id", "in since from"),
@@ -80,7 +88,8 @@ _ROWS: Final[tuple[tuple[str, str, str], ...]] = (
     ("username login handle", "handle name code", "for as"),
     ("tag tags hashtag", "channel quoted version", "with as"),
     ("version release tag", "version", "to of"),
-    ("ip host server hostname", "ip url code path", "on at to"),
+    ("ip", "ip url", "on at to"),
+    ("host server hostname machine node", "ip id url code path", "on at to"),
     ("repo repository project", "path name code phrase", "in of for"),
     (
         "branch schema table service environment env list playlist category genre type kind topic",
@@ -190,7 +199,7 @@ def hint(name: str, schema: Schema, *, required: bool) -> Hint:
     described = str(schema.get("description") or "").lower()[:300]
     kinds: dict[str, int] = {}
     if _SERVICES.intersection(stems) and not _TIMES.intersection(stems):
-        kinds["service"] = 34
+        kinds |= {"service": 34, "id": 30}
     prepositions: set[str] = set()
     form = _FORMATS.get(str(schema.get("format")))
     if form is not None:

@@ -14,6 +14,7 @@ from .hints import Hint
 from .values import Text
 
 _REACH: Final = 4
+_NO_WORD: Final = re.compile(r"^\w{1,3}[+-]$")
 _CUES: Final = frozenset(
     words.stem(word)
     for word in """is has include enabled use should allow with send do want only enable set accept require get be was
@@ -79,6 +80,10 @@ def mentions(option: Any, text: Text) -> list[tuple[int, float]]:
                 if currency(value.text) == option:
                     return [(bisect_left(text.starts, value.start), 12.0)]
     lower = option.lower()
+    if _NO_WORD.search(option):
+        # "B-", "A+": what is no word stands by itself.
+        place = f" {text.text} ".find(f" {option} ")
+        return [(bisect_left(text.starts, place), 14.0)] if place >= 0 else []
     if lower.endswith(_PARTICLES) and (apart := _apart(lower, text)) is not None:
         return [(apart, 8.0)]
     parts, unit = _parts_of(option)

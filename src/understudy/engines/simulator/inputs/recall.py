@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -17,6 +17,7 @@ from .tokens import Value
 from .values import MOST_READ, read_text
 
 _MOST_RECORDS: Final = 60
+_MOST_SOUGHT: Final = 256
 _SPLIT: Final = re.compile(r"\n+|;\s+|,\s+(?![^(]*\))|(?<=[.!?])\s+")
 _MARKER: Final = re.compile(r"^(?:\d{1,2}[.)]|[-*•])\s+")
 _NUMBERED: Final = re.compile(r"(?i)(?:\b(?:option|number|no\.?|nr\.?|choice)\s|#)(\d)\b")
@@ -55,14 +56,22 @@ def recalled(
     `points`: the ask points at what this property takes. `weakly`: a value of the right kind is enough, else a field
     or a word must say that it is the property's.
     """
-    records = records_of(text[:MOST_READ])
+    read = text[:MOST_READ]
+    records = records_of(read)
     if not records:
         return missing
-    pointed, surely = _pointed(records, ask)
-    for record in pointed:
-        found = _field(one, record, converted, missing, weakly or (surely and record is pointed[0]))
-        if found is not missing:
-            return found
+    wanted = _wanted(one, weakly)
+    sought = _sought(one)
+    tells = _tells(read, records, sought, wanted)
+    if not tells and not points and not _tells(read, records, sought, _wanted(one, True)):
+        return missing
+    pointed, surely = _pointed(read, ask)
+    for record in pointed if tells else pointed[:surely]:
+        kinds = _wanted(one, True) if surely and record is pointed[0] else wanted
+        for value in _candidates(sought, record, kinds):
+            found = converted(one, value)
+            if found is not missing:
+                return found
     best = max(one.kinds, key=lambda kind: one.kinds[kind]) if one.kinds else ""
     if points and one.types <= {"string"} and not one.identifies and best not in _TYPED:
         first = pointed[0]
@@ -140,17 +149,20 @@ def _of_json(value: Any, depth: int = 0) -> Iterator[Record]:
             yield from _of_json(part, depth + 1)
 
 
-def _pointed(records: tuple[Record, ...], ask: str) -> tuple[list[Record], bool]:
-    """The records, the one that the ask points at first, and whether it surely is that one."""
+# Asked for every property of a call, of the same few texts.
+@lru_cache(maxsize=64)
+def _pointed(told: str, ask: str) -> tuple[tuple[Record, ...], bool]:
+    """The records of a text, the one that the ask points at first, and whether it surely is that one."""
+    records = records_of(told)
     if len(records) == 1:
-        return list(records), False
+        return records, False
     text = read_text(ask)
     said = {token.lower() for token, _, _ in text.tokens}
     order = list(range(len(records)))
     share = [0.0] * len(records)
     telling = {stem for stem in text.stem_set if len(stem) > 2 and stem not in words.PREPOSITIONS}
     for stem in telling:
-        has = [place for place in order if _has(records[place], stem)]
+        has = speaking_of(stem, _places(told))
         if has and len(has) < len(records):
             for place in has:
                 share[place] += 1 / len(has)
@@ -169,7 +181,7 @@ def _pointed(records: tuple[Record, ...], ask: str) -> tuple[list[Record], bool]
             known.sort(key=lambda place: cast("float", sizes[place]), reverse=most and "expensive" not in said)
             if "expensive" in said and "most" in said:
                 known.reverse()
-            return [records[place] for place in known], True
+            return tuple([records[place] for place in known]), True
     for word, index in _PLACES.items():
         if (
             word in said
@@ -177,20 +189,39 @@ def _pointed(records: tuple[Record, ...], ask: str) -> tuple[list[Record], bool]
             and -1 <= index < len(records)
         ):
             chosen = records[index]
-            return [chosen, *(record for record in records if record is not chosen)], True
+            return (chosen, *(record for record in records if record is not chosen)), True
     numbered = _NUMBERED.search(ask)
     if numbered is not None and not any(share) and 0 < int(numbered[1]) <= len(records):
         chosen = records[int(numbered[1]) - 1]
-        return [chosen, *(record for record in records if record is not chosen)], True
-    return [records[place] for place in order], share[order[0]] > 0.9 and share[order[0]] > share[order[1]]
+        return (chosen, *(record for record in records if record is not chosen)), True
+    return tuple([records[place] for place in order]), share[order[0]] > 0.9 and share[order[0]] > share[order[1]]
 
 
-def _has(record: Record, stem: str) -> bool:
-    if stem in record.stems:
-        return True
-    return any(
-        len(mine) > 2 and len(stem) > 3 and (stem.startswith(mine) or mine.startswith(stem)) for mine in record.stems
-    )
+Places: TypeAlias = dict[str, dict[str, list[int]]]
+"""The records, by number, that have a stem; the stems by their first three letters."""
+
+
+@lru_cache(maxsize=64)
+def _places(told: str) -> Places:
+    return places_of([record.stems for record in records_of(told)])
+
+
+def places_of(stems_of_records: Iterable[frozenset[str]]) -> Places:
+    found: Places = {}
+    for place, stems in enumerate(stems_of_records):
+        for stem in stems:
+            found.setdefault(stem[:3], {}).setdefault(stem, []).append(place)
+    return found
+
+
+def speaking_of(stem: str, places: Places) -> set[int]:
+    """The records that have the stem, or one of which either begins with the other: those share their beginning."""
+    found: set[int] = set()
+    for mine, having in places.get(stem[:3], {}).items():
+        alike = len(mine) > 2 and len(stem) > 3 and (stem.startswith(mine) or mine.startswith(stem))
+        if alike or mine == stem:
+            found.update(having)
+    return found
 
 
 def _size(record: Record, said: set[str]) -> float | None:
@@ -207,24 +238,60 @@ def _size(record: Record, said: set[str]) -> float | None:
     return sizes[0] if sizes else None
 
 
-def _field(one: Hint, record: Record, converted: Callable[[Hint, Value], Any], missing: object, weakly: bool) -> Any:
+class _Sought(NamedTuple):
+    """What of a property says which values of a record may be its own."""
+
+    stems: frozenset[str]
+    own: frozenset[str]
+    identifies: bool
+    mails: bool
+    named: bool
+
+
+def _sought(one: Hint) -> _Sought:
+    named = one.required and not one.identifies and one.kinds.get("name", 0) >= 16
+    return _Sought(one.stems, one.own, one.identifies, one.kinds.get("email", 0) >= 22, named)
+
+
+_Wanted: TypeAlias = tuple[str, ...]
+
+
+# An agent's history is the same in each of its requests, and most of it tells nothing of a property.
+@lru_cache(maxsize=64)
+def _telling(told: str) -> dict[tuple[_Sought, _Wanted], bool]:
+    """For the text, by what is sought, whether it tells; filled as it is asked for."""
+    del told
+    return {}
+
+
+def _tells(told: str, records: tuple[Record, ...], sought: _Sought, wanted: _Wanted) -> bool:
+    """Whether any record of the text has a value that may be the property's."""
+    known = _telling(told)
+    found = known.get((sought, wanted))
+    if found is None:
+        found = any(True for record in records for _ in _candidates(sought, record, wanted))
+        if len(known) < _MOST_SOUGHT:
+            known[sought, wanted] = found
+    return found
+
+
+def _candidates(sought: _Sought, record: Record, wanted: _Wanted) -> Iterator[Value]:
+    """The values of a record that may be the property's, the likeliest first."""
+    if not record.fields:
+        yield from _said(sought, record, wanted)
+        return
     ranked: list[tuple[int, Any]] = []
     for stems, value in record.fields:
         if value is None or isinstance(value, (list, dict, bool)):
             continue
-        rank = _agreement(one, stems)
+        rank = _agreement(sought, stems)
         if rank:
             ranked.append((rank, value))
     for _, value in sorted(ranked, key=lambda row: -row[0]):
-        found = converted(one, _as_value(value))
-        if found is not missing:
-            return found
-    if record.fields:
-        return missing
-    return _said(one, record, converted, missing, weakly)
+        yield _as_value(value)
 
 
-def _agreement(one: Hint, stems: frozenset[str]) -> int:
+def _agreement(one: _Sought, stems: frozenset[str]) -> int:
     """How well a field's name is that of the property; 0 where it is another one's."""
     if stems == one.stems:
         return 9
@@ -238,13 +305,14 @@ def _agreement(one: Hint, stems: frozenset[str]) -> int:
         return 4
     if stems and stems <= one.own:
         return 3
-    if "email" in stems and one.kinds.get("email", 0) >= 22:
+    if "email" in stems and one.mails:
         return 3
-    if not one.identifies and one.required and stems == frozenset({"name"}) and one.kinds.get("name", 0) >= 16:
+    if one.named and stems == _NAME:
         return 1
     return 0
 
 
+_NAME: Final = frozenset({"name"})
 _NAMING: Final = frozenset(
     words.stem(word) for word in "id number no code key ref reference sku identifier uuid".split()
 )
@@ -256,43 +324,40 @@ def _as_value(value: Any) -> Value:
     return Value("pair", text, 0, len(text), number=number)
 
 
-def _said(one: Hint, record: Record, converted: Callable[[Hint, Value], Any], missing: object, weakly: bool) -> Any:
+@lru_cache(maxsize=1024)
+def _stems_of(name: str) -> frozenset[str]:
+    return frozenset([words.stem(part) for part in words.name_words(name)])
+
+
+def _wanted(one: Hint, weakly: bool) -> tuple[str, ...]:
+    """Kinds of values that are the property's though nothing in a text says so, the likeliest first."""
+    if not one.types.isdisjoint({"integer", "number"}):
+        return ("number",) if one.identifies or (one.required and weakly) else ()
+    if one.identifies:
+        return ("id",)
+    kinds = [kind for kind in one.kinds if kind in _TYPED and (weakly or kind in ("email", "url", "path"))]
+    return tuple(sorted(kinds, key=lambda kind: -one.kinds[kind]))
+
+
+def _said(one: _Sought, record: Record, wanted: _Wanted) -> Iterator[Value]:
+    """`wanted`: kinds of values that are the property's though nothing says so."""
     text = read_text(record.text)
     for pair in text.pairs:
         if _agreement(one, pair.stems) > 3:
-            found = converted(one, Value("pair", pair.text, pair.start, pair.end))
-            if found is not missing:
-                return found
+            yield Value("pair", pair.text, pair.start, pair.end)
     word = following(text, one.own or one.stems - words.PREPOSITIONS)
     if word is not None and (word.kind == "marked" or not one.identifies):
-        found = converted(one, word)
-        if found is not missing:
-            return found
-    for kind in ("object", "phrase"):
+        yield word
+    for kind in ("object", "phrase") if one.own and not one.identifies else ():
         for value in text.by_kind.get(kind, ()):
-            stems = {words.stem(part) for part in words.name_words(value.text)}
-            if one.own and one.own & stems and stems - one.own and not one.identifies:
-                found = converted(one, value)
-                if found is not missing:
-                    return found
-    numeric = not one.types.isdisjoint({"integer", "number"})
-    wanted: tuple[str, ...] = ()
-    if numeric:
-        wanted = ("number",) if one.identifies or one.required else ()
-    elif one.identifies:
-        wanted = ("id",)
-    else:
-        wanted = tuple(kind for kind in sorted(one.kinds, key=lambda kind: -one.kinds[kind]) if kind in _TYPED)
-    if not weakly and not one.identifies:
-        wanted = tuple(kind for kind in wanted if kind in ("email", "url", "path"))
+            stems = _stems_of(value.text)
+            if one.own & stems and stems - one.own:
+                yield value
     for kind in wanted:
         for value in text.by_kind.get(kind, ()):
             if one.identifies and value.before[:1] and value.before[0] in _PLACED - one.own:
                 continue
-            found = converted(one, value)
-            if found is not missing:
-                return found
-    return missing
+            yield value
 
 
 _PLACED: Final = frozenset(words.stem(word) for word in "bin aisle shelf room table seat platform gate floor".split())

@@ -72,6 +72,17 @@ class Memory:
                     filled[one.name] = found
                     break
 
+    def brought(self, unsure: list[Hint], filled: Schema) -> None:
+        """Codes that an earlier result gives by the property's own name: `job` of `{"job": "VJ-210"}`."""
+        for one in unsure:
+            for other in self.context[1:]:
+                if other.lstrip()[:1] not in ("{", "["):
+                    continue
+                found = recalled(one, other, self.ask, self.convert, MISSING)
+                if isinstance(found, int) or (isinstance(found, str) and any(char.isdigit() for char in found)):
+                    filled[one.name] = found
+                    break
+
     def labelled(self, one: Hint, text: Text) -> Any:
         """A value that stands clearly for this property in another text."""
         rows = [row for row in scored(one, text, self.tool_stems) if row[0] >= (28 if one.identifies else 19)]

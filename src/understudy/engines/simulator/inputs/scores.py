@@ -9,6 +9,7 @@ from typing import Final
 from . import words
 from .chunks import opens_sentence
 from .hints import Hint
+from .meanings import akin
 from .phrases import following
 from .tokens import Value
 from .values import Text
@@ -27,8 +28,19 @@ _AT_LEAST: Final = re.compile(
     r"\bover|\babov|\babove|\bstart(?:ing)? (?:at|from)|"
     r"\b(?:mor|more|bigger|higher|longer|older|larger) than|\bmin|\bminimum(?: of)?|\bfrom)$"
 )
+_PERSONS: Final = frozenset(("handle", "owner", "called"))
+_YEARS: Final = re.compile(r"(?:19|20)\d\d")
 _OR_LESS: Final = re.compile(r"(?:\S+ )?(?:or (?:less|fewer|under|below|cheaper)|max|maximum|top|at most)\b")
 _OR_MORE: Final = re.compile(r"(?:\S+ )?(?:or (?:mor|more|over|up|above|abov|better)|min|minimum|at least|plu)\b")
+_NO_CODES: Final = frozenset(
+    "email date datetime time language currency money percent topic saying place channel phone".split()
+)
+_MATTERS: Final = frozenset(
+    words.stem(word)
+    for word in """title substance species material food medicine medication drug ingredient hazard pest fault reason
+    cause problem colour color size unit breed crop variety dish language""".split()
+)
+_NAMED: Final = frozenset(words.stem(word) for word in "title breed crop variety dish language".split())
 _NUMBERS_ONLY: Final = {"number": 0, "percent": 0, "money": 0}
 _LABELS: Final = frozenset(words.stem(word) for word in "number no id nr ref reference code # member card".split())
 
@@ -62,7 +74,9 @@ def scored(
     word = following(text, label) if label and not only_numbers and "tail" not in one.kinds else None
     quoted = word is not None and text.text[word.start : word.start + 1] in ('"', "'", "“", "`")
     if word is not None and (quoted or not one.identifies or any(char.isdigit() for char in word.text)):
-        found.append((_marked(one, word, text), word))
+        score = _marked(one, word, text)
+        plainly = word.kind == "word" and "id" in text.by_kind and not one.free
+        found.append((min(score, 14.0) if plainly else score, word))
     # A language is no currency: "japanese yen".
     by_name = one.kinds.get("language", 0) >= 30 and "language" in text.by_kind
     recipient = one.kinds.get("email", 0) >= 22 and not numeric
@@ -70,6 +84,10 @@ def scored(
     denied = text.denied
     foreign = one.kinds.get("currency", 0) >= 22
     looked = (_NUMBERS_ONLY | one.kinds) if only_numbers else one.looked
+    codes = not numeric and not one.free and one.own.isdisjoint(_MATTERS)
+    codes = codes and not any(one.kinds.get(kind, 0) >= 22 for kind in _NO_CODES)
+    weak = not one.free and not numeric
+    matter = not (one.own & _MATTERS).issubset(_NAMED) and not one.free
     if numeric and one.own:
         # "the second floor"
         ordinals = text.by_kind.get("ordinal", ())
@@ -107,6 +125,16 @@ def scored(
                 score = 24 if value.unit not in words.MEASURES else 0
             if by_name and kind in ("phrase", "object", "name"):
                 score = min(score, 12)
+            if kind == "id" and codes:
+                score = max(score, 25.0 if one.required else 17.0)
+            elif (
+                kind == "number" and codes and one.required and value.unit not in words.MEASURES and len(value.text) > 2
+            ):
+                score = max(score, 18.0)
+            if kind == "object" and weak and _is_weak(value):
+                score = min(score, 8.0)
+            if matter and kind in ("name", "object", "phrase"):
+                score += 3 if value.text.islower() else -8
             if one.identifies:
                 score = _identifying(one, value, score)
             if one.free and kind in ("name", "object", "phrase", "id", "upper", "path", "number", "owner"):
@@ -114,6 +142,11 @@ def scored(
             if score > 0:
                 found.append((score - value.start * 0.002, value))
     return found
+
+
+def _is_weak(value: Value) -> bool:
+    """Whether a word by itself says how something is or what was done with it: "needed", "lovely"."""
+    return value.text.islower() and value.text.endswith(("ed", "ly", "ing")) and value.text.isalpha()
 
 
 def _marked(one: Hint, word: Value, text: Text) -> float:
@@ -138,7 +171,7 @@ def _numeric(one: Hint, value: Value) -> float:
     if mine is not None and theirs is not None:
         score += 22 if mine[0] == theirs[0] else -8
     elif one.unit is not None and value.kind == "number":
-        score -= 4
+        score -= 1
     elif theirs is not None and theirs[0] == "time" and "number" not in one.kinds:
         score -= 6
     if "money" in one.kinds and not value.after:
@@ -147,6 +180,13 @@ def _numeric(one: Hint, value: Value) -> float:
         score += 20
     if value.text.lower() == "one":
         score -= 4
+    if value.before[:1] == ("to",) and not one.identifies:
+        # "Set 7100 to 250"
+        score += 3
+    if _YEARS.fullmatch(value.text):
+        score += 16 if "year" in one.stems else -6
+    elif "year" in one.own and "s" not in one.name[-1:]:
+        score -= 8
     if value.after and value.after[0] in one.own:
         score += 20
     elif len(value.after) > 1 and value.after[1] in one.own:
@@ -181,6 +221,9 @@ def _beside(one: Hint, value: Value) -> float:
         beside = (*value.before[:2], *value.after[:1])
     if one.own and not one.own.isdisjoint(beside):
         return 26
+    if value.kind in ("quoted", "called", "id", "marked") and value.before and akin(one.name, value.before[:2]):
+        # "The headline" is the title.
+        return 14
     if not one.stems.isdisjoint(value.before[:1]):
         return 20
     return 0
@@ -248,6 +291,8 @@ def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str], des
         score -= 8
     if value.text.istitle() and " " in value.text and "place" not in one.kinds:
         score += 4
+    if value.kind == "name" and value.text[-1].isdigit() and not _PERSONS & one.kinds.keys():
+        score += 2
     if value.kind in ("name", "upper") and opens_sentence(text, value):
         score -= 14
     if "owner" in one.kinds and value.text.istitle() and " " in value.text:

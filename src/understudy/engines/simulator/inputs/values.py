@@ -26,6 +26,7 @@ _PAIR: Final = re.compile(
 _NO_NAMES: Final = words.STARTERS | frozenset("i we you he she they it".split())
 _WORDED: Final = frozenset("time date number quoted code money percent".split())
 _SERVICE: Final = re.compile(r" \d{1,5}\b")
+_PLACE_NUMBER: Final = re.compile(r" \d{1,4}[a-z]?\b(?![:.,/-]?\d| ?%)")
 _GLUED: Final = re.compile(r"[a-zA-Z°]{1,4}\b")
 _MONEY_WORD: Final = re.compile(r"\s(?:dollars?|bucks)\b")
 _DENIED: Final = re.compile(
@@ -182,6 +183,11 @@ class Text:
             found.append(self.value(kind, start, end))
         elif kind == "date" and text[start:end].lower() == "may":
             return
+        elif kind == "datetime" and text[start + 10] == " ":
+            # A day and a time side by side may go to two properties.
+            found.append(self.value(kind, start, end))
+            found.append(self.value("date", start, start + 10))
+            found.append(self.value("time", start + 11, end))
         else:
             found.append(self.value(_SAME.get(kind, kind), start, end))
 
@@ -227,6 +233,18 @@ class Text:
         if name.endswith(("'s", "’s")):
             # "Luigi's" may be a place's own name, "Anna's" an owner's: both spellings can be meant.
             found.append(Value("owner", name[:-2], start, end - 2, before, after))
+            if " " in name and after:
+                # "Fen Bridge's barometer" is that of Fen Bridge.
+                found.append(Value("name", name[:-2], start, end - 2, before, after))
+                return
+        numbered = _PLACE_NUMBER.match(text, end)
+        if (
+            numbered is not None
+            and words.singular_unit(text[numbered.end() :].strip().partition(" ")[0]) not in words.MEASURES
+        ):
+            # "Chair 4", "Rosenweg 11"
+            _, rest = self.around(start, numbered.end())
+            found.append(Value("name", text[start : numbered.end()], start, numbered.end(), before, rest))
         found.append(Value("name", name, start, end, before, after))
 
     @cached_property
