@@ -208,7 +208,7 @@ def test_the_ready_file_is_private_and_its_keys_replace_the_former_pair(serve: S
     first = serve()
     ready = first.output.parent / "ready.json"
     assert stat.S_IMODE(ready.stat().st_mode) == 0o600
-    assert json.loads(ready.read_bytes()).keys() == {"url", "api_key", "admin_key", "pid"}
+    assert json.loads(ready.read_bytes()).keys() == {"url", "api_key", "admin_key", "pid", "console_url"}
     assert os.getpgid(first.pid)
     assert first.stop() == 0
     assert not ready.exists()
@@ -216,6 +216,33 @@ def test_the_ready_file_is_private_and_its_keys_replace_the_former_pair(serve: S
     assert second.api_key != first.api_key
     assert status_with(second, second.api_key) == 200
     assert status_with(second, first.api_key) == 401
+
+
+def test_the_console_is_announced_with_a_link_and_later_with_how_to_get_one(serve: ServerStarter) -> None:
+    server = serve()
+    link = json.loads((server.output.parent / "ready.json").read_bytes())["console_url"]
+    assert link.startswith(f"{server.url}/console/#/welcome?token=")
+    assert link in server.printed()
+    printed = run("console", "link", "--data-dir", str(server.data_dir))
+    token = printed.stdout.strip().partition("token=")[2]
+    body = {"token": token, "name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}
+    claimed = httpx.post(f"{server.url}/_understudy/console/session/link", json=body, trust_env=False)
+    assert claimed.status_code == 200, claimed.text
+    assert server.stop() == 0
+    again = serve(data_dir=server.data_dir)
+    assert f"Console:    {again.url}/console/" in again.printed()
+    assert "understudy console link" in again.printed()
+    assert "#/welcome" not in again.printed()
+    unknown = run("console", "link", "--email", "nobody@example.com", "--data-dir", str(server.data_dir))
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "nobody@example.com" in unknown.stderr
+
+
+def test_the_console_can_be_switched_off(serve: ServerStarter) -> None:
+    server = serve(env={"UNDERSTUDY_CONSOLE_ENABLED": "false"})
+    assert "onsole" not in server.printed()
+    for path in ("/console/", "/_understudy/console/session", "/_understudy/console/v1/models"):
+        assert httpx.get(server.url + path, headers={"accept": "text/html"}, trust_env=False).status_code == 404
 
 
 def test_tls_is_spoken(serve: ServerStarter, tmp_path: Path) -> None:

@@ -141,3 +141,16 @@ def test_a_tier_that_only_the_other_table_has_is_the_default_one() -> None:
     assert tier_table("2026-10").tier("tier_3").name == "start"
     assert tier_table("2026-01").tier(None).name == "tier_1"
     assert tier_table("2026-10").tier("scale").monthly_spend_cap == Decimal(200_000)
+
+
+def test_the_tier_that_spending_leads_to_is_the_next_with_a_threshold() -> None:
+    table = tier_table("2026-10")
+    names = [tier.name for tier in table.tiers]
+    led = [(name, following.name if (following := table.following(name)) else None) for name in names]
+    assert led == [
+        ("evaluation", "start"),
+        ("start", "build"),
+        ("build", "scale"),
+        ("scale", None),
+        ("custom", None),
+    ]

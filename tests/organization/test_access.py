@@ -248,6 +248,11 @@ def test_abuse_10_failures_are_forgiven_with_time_and_ipv6_is_counted_by_its_net
     attempts.note("192.0.2.1")
     with pytest.raises(RateLimitError):
         attempts.check("192.0.2.1")
+    attempts.excuse("192.0.2.1")
+    attempts.check("192.0.2.1")
+    attempts.note("192.0.2.1")
+    with pytest.raises(RateLimitError):
+        attempts.check("192.0.2.1")
 
 
 def test_abuse_10_remembering_failures_takes_no_more_memory_than_that() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -43,6 +44,7 @@ def test_every_bucket_is_shown_as_it_is(organization: Organization) -> None:
         assert organization.talk(key["raw_key"]).status_code == 200
     shown = organization.ours("GET", "limits")
     assert (shown["mode"], shown["tier"]["name"]) == ("observe", "start")
+    assert re.fullmatch(r"\d+\.\d{9}", shown["spent"]), "decimal text has no exponent"
     groups = {each["group"]["type"] for each in shown["levels"] if each["group"] is not None}
     assert groups >= {"model_group", "token_count", "files", "skills", "batch", "models", "admin"}
     (own,) = levels(organization, scope="workspace", id=workspace.id)

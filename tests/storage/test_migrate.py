@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from installations import databases, installation, output_of, query, start_pytho
 from understudy.settings import SettingsError, StorageSettings
 from understudy.storage.database import Database
 from understudy.storage.metadata import metadata
-from understudy.storage.migrate import MIGRATIONS, DatabaseTooNewError, head_revision, migrate
+from understudy.storage.migrate import MIGRATIONS, DatabaseTooNewError, head_revision, make_apart, migrate
 
 _MIGRATE = """
 import asyncio, sys
@@ -120,3 +121,29 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(
         assert await connection.run_sync(lambda opened: inspect(opened).get_table_names()) == []
     await migrate(db)
     await db.dispose()
+
+
+_APART = _MIGRATE.replace(
+    "asyncio.run(main())",
+    """
+from understudy.storage.migrate import make_apart
+make_apart(StorageSettings(data_dir=Path(sys.argv[1])))
+asyncio.run(main())
+""",
+)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a child is forked on Linux only")
+def test_a_new_database_is_made_without_alembic_staying_in_the_process(tmp_path: Path) -> None:
+    assert output_of(start_python(_MIGRATE, str(tmp_path / "here"))).strip() == "True"
+    assert output_of(start_python(_APART, str(tmp_path / "apart"))).strip() == "False"
+    names = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    assert query(tmp_path / "here", names) == query(tmp_path / "apart", names)
+
+
+def test_what_keeps_the_child_from_making_a_database_is_told_by_the_migration(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no directory")
+    settings = StorageSettings(data_dir=tmp_path / "file")
+    make_apart(settings)
+    with pytest.raises(SettingsError):
+        Database(settings)

@@ -18,8 +18,9 @@ from installations import installation
 from understudy.control.spend_limits import SpendLimits, spend_limit_routes
 from understudy.control.usage_admin import usage_admin_routes
 from understudy.control.usage_reports import usage_routes
+from understudy.http.credentials import by_key
 from understudy.http.envelope import Envelope
-from understudy.http.principal import Principal
+from understudy.http.principal import Principal, WorkspaceGrant
 from understudy.http.record import RequestRecord
 from understudy.limits.tiers import tier_table
 from understudy.organization.store import Store
@@ -46,6 +47,16 @@ PRINCIPALS = {
     "nobody": replace(_CALLER, permissions=frozenset[str]()),
     "other": replace(_CALLER, organization_id=OTHER_ORGANIZATION),
     "admin": replace(_CALLER, kind="admin"),
+    "manager": replace(
+        _CALLER,
+        permissions=frozenset({"organization:read"}),
+        workspaces={MARKETING: WorkspaceGrant("workspace_admin")},
+    ),
+    "developer": replace(
+        _CALLER,
+        permissions=frozenset({"organization:read"}),
+        workspaces={MARKETING: WorkspaceGrant("workspace_developer")},
+    ),
 }
 
 
@@ -81,6 +92,7 @@ class Reporting:
     async def call(
         self,
         path: str,
+        /,
         *,
         method: str = "GET",
         key: str = "reader",
@@ -106,7 +118,7 @@ class Reporting:
             text,
         )
 
-    async def get(self, path: str, **query: Any) -> Any:
+    async def get(self, path: str, /, **query: Any) -> Any:
         answer = await self.call(path, **query)
         assert answer.status == 200, answer.body
         return answer.json()
@@ -138,7 +150,7 @@ async def reporting(
         limits = SpendLimits(store, root, tier_table("2026-10"), clock=clock)
         made.app = Envelope(
             api_routes=[*usage_routes(db, root, clock), *spend_limit_routes(limits)],
-            other_routes=usage_admin_routes(store, root, made.kept, callers, clock),
+            other_routes=usage_admin_routes(store, root, made.kept, by_key(callers), clock),
             authenticator=callers,
             request_log=Records(),
             start=nothing,

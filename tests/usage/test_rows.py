@@ -25,11 +25,14 @@ KEY = "sk-understudy-api-" + "k3Y" * 16 + "z"
 
 
 def test_a_request_row_holds_everything_of_the_record() -> None:
-    assert set(REQUEST_COLUMNS) > {field.name for field in dataclasses.fields(RequestRecord)}
+    # Calls of other models have rows of their own.
+    assert set(REQUEST_COLUMNS) > {field.name for field in dataclasses.fields(RequestRecord)} - {"further"}
     one = record()
     (row,) = request_rows([one])
     kept = dict(zip(ROW_COLUMNS, row, strict=True))
-    assert kept.items() >= dataclasses.asdict(one).items()
+    values = dataclasses.asdict(one)
+    del values["further"]
+    assert kept.items() >= values.items()
     assert kept["cost"] == sum(costs_of(one))
     assert request_rows([]) == []
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,19 @@ from asgi import Answer
 from understudy.limits.spend_bounds import load_bounds
 from understudy.limits.spend_tables import credit_entries
 from understudy.usage.request_log import Search, find
-from usage.reporting import HAIKU, KEY_ID, MARKETING, ORGANIZATION, SONNET, USER, at, reporting, used
+from usage.reporting import (
+    DEFAULT,
+    HAIKU,
+    KEY_ID,
+    MARKETING,
+    ORGANIZATION,
+    OTHER_ORGANIZATION,
+    SONNET,
+    USER,
+    at,
+    reporting,
+    used,
+)
 from usage_records import record
 
 ADMIN = "/_understudy/admin"
@@ -49,12 +63,120 @@ async def test_a_request_is_found_by_its_id_and_by_what_it_was(tmp_path: Path) -
         assert shown["cost"].startswith("0.0000")
 
 
-async def test_only_an_admin_key_opens_these_routes(tmp_path: Path) -> None:
+async def test_an_admin_key_opens_these_routes_or_a_role_that_sees_them(tmp_path: Path) -> None:
     async with reporting(tmp_path) as it:
-        for path in ("requests", "spend", "credit", "spend_alerts", f"api_keys/{KEY_ID}/budget"):
+        for path in ("requests", "requests.csv", "spend", "credit", "spend_alerts", f"api_keys/{KEY_ID}/budget"):
             assert (await it.call(f"{ADMIN}/{path}", key="stranger")).status == 401
-            assert (await it.call(f"{ADMIN}/{path}", key="reader")).status == 403
-            assert (await it.call(f"{ADMIN}/{path}", key="admin")).status == 200
+            assert (await it.call(f"{ADMIN}/{path}", key="nobody")).status == 403
+            for key in ("reader", "admin"):
+                assert (await it.call(f"{ADMIN}/{path}", key=key)).status == 200
+
+
+async def test_a_workspaces_own_roles_see_its_requests_and_no_others(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        mine = record(organization_id=ORGANIZATION, workspace_id=MARKETING)
+        theirs = record(organization_id=ORGANIZATION, workspace_id=DEFAULT)
+        await it.write([mine, theirs])
+
+        async def status(path: str, key: str, **query: Any) -> int:
+            return (await it.call(f"{ADMIN}/{path}", key=key, **query)).status
+
+        page = await it.get(f"{ADMIN}/requests", key="manager", workspace_id=MARKETING)
+        assert [one["request_id"] for one in page["data"]] == [mine.request_id]
+        assert await status("requests", "manager") == 403
+        assert await status("requests.csv", "manager") == 403
+        assert await status("request_summary", "manager", starting_at="2026-11-22T00:00:00Z") == 403
+        assert await status("requests", "manager", workspace_id=DEFAULT) == 403
+        assert await status(f"requests/{mine.request_id}", "manager") == 200
+        assert await status(f"requests/{theirs.request_id}", "manager") == 404
+        assert await status("requests", "developer", workspace_id=MARKETING) == 403
+        assert await status("spend", "manager") == 403
+
+
+async def test_bodies_are_for_who_may_trace_the_workspace(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        request = record(organization_id=ORGANIZATION, workspace_id=MARKETING)
+        await it.write([request])
+        for key, hidden in (("admin", False), ("manager", False), ("reader", True)):
+            shown = await it.get(f"{ADMIN}/requests/{request.request_id}", key=key)
+            assert ("bodies_hidden" in shown) is hidden, key
+
+
+@pytest.mark.each_database
+async def test_abuse_61_a_file_of_requests_runs_no_formula(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        bad = ("=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", " =1+1", "\uff1d1+1", 'a","=1', "plain")
+        await it.write([used(f"2026-11-22T10:00:0{place}", user_agent=text) for place, text in enumerate(bad)])
+        answer = await it.call(f"{ADMIN}/requests.csv", key="admin", path="/v1/")
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert answer.headers["content-disposition"] == 'attachment; filename="requests.csv"'
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+        assert len(rows) == len(bad)
+        for row in rows:
+            for value in row.values():
+                number = value.replace(".", "", 1).isdigit()
+                assert number or not value.lstrip(" ").startswith(("=", "+", "-", "@", "\uff1d")), value
+        assert {row["user_agent"] for row in rows} >= {"'=HYPERLINK(1)", "'-1", "plain", 'a","=1'}
+
+
+@pytest.mark.each_database
+async def test_failed_requests_are_found_and_ours_are_left_out(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        good = used("2026-11-22T10:00:00")
+        bad = used("2026-11-22T10:00:01", status=500, path="/v1/messages")
+        ours = used("2026-11-22T10:00:02", status=404, path="/_understudy/admin/requests/x")
+        await it.write([good, bad, ours])
+
+        async def found(**query: Any) -> list[str]:
+            page = await it.get(f"{ADMIN}/requests", key="admin", **query)
+            return [one["request_id"] for one in page["data"]]
+
+        assert await found(failed="true") == [ours.request_id, bad.request_id]
+        assert await found(failed="true", path="/v1/") == [bad.request_id]
+        assert await found(path="/v_/") == []
+        read = used("2026-11-22T10:00:03", method="GET", path="/v1/organizations/users")
+        await it.write([read])
+        assert await found(path="/v1/") == [read.request_id, bad.request_id, good.request_id]
+        assert await found(path="/v1/", path_not="/v1/organizations/") == [bad.request_id, good.request_id]
+        assert await found(reads="false", path="/v1/") == [bad.request_id, good.request_id]
+
+
+@pytest.mark.each_database
+async def test_the_summary_adds_up_requests_errors_and_429s(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        nothing: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
+        await it.write(
+            [
+                used("2026-11-22T10:00:00", input_tokens=10, output_tokens=5),
+                used("2026-11-22T10:30:00", model=HAIKU, input_tokens=1, output_tokens=1),
+                used("2026-11-22T10:10:00", status=429, **nothing),
+                used("2026-11-22T10:20:00", status=400, **nothing),
+                # A model was asked before it failed: counted once.
+                used("2026-11-22T11:10:00", status=500, input_tokens=7, output_tokens=0),
+                used("2026-11-22T10:40:00", status=403, path="/_understudy/admin/spend", **nothing),
+                used("2026-11-22T10:40:00", status=429, organization_id=OTHER_ORGANIZATION, **nothing),
+            ]
+        )
+        asked = {"starting_at": "2026-11-22T10:00:00Z", "ending_at": "2026-11-22T12:00:00Z", "bucket_width": "1h"}
+        page = await it.get(f"{ADMIN}/request_summary", key="admin", **asked)
+        (ten,), (eleven,) = [one["results"] for one in page["data"]]
+        assert (ten["requests"], ten["errors"], ten["rate_limited"]) == (4, 1, 1)
+        assert (ten["input_tokens"], ten["output_tokens"], ten["model"]) == (11, 6, None)
+        assert float(ten["cost"]) > 0
+        assert (eleven["requests"], eleven["errors"], eleven["rate_limited"]) == (1, 1, 0)
+        by_model = await it.get(f"{ADMIN}/request_summary", key="admin", group_by="model", **asked)
+        found = {one["model"]: one["requests"] for one in by_model["data"][0]["results"]}
+        assert found == {SONNET: 3, HAIKU: 1}
+        one = await it.get(f"{ADMIN}/request_summary", key="admin", model=HAIKU, **asked)
+        assert [len(bucket["results"]) for bucket in one["data"]] == [1, 0]
+        asked |= {"group_by": "model"}
+        file = await it.call(f"{ADMIN}/request_summary.csv", key="admin", **asked)
+        rows = list(csv.DictReader(io.StringIO(file.body.decode())))
+        assert {row["model"]: row["requests"] for row in rows if row["starting_at"].endswith("10:00:00Z")} == {
+            SONNET: "3",
+            HAIKU: "1",
+        }
 
 
 async def test_abuse_06_an_admin_key_beside_another_credential_opens_nothing(tmp_path: Path) -> None:

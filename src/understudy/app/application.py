@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from understudy.app.advisor import make_advisor
 from understudy.app.batch_runner import WhenNeeded, make_runner
 from understudy.app.batches import make_batches, queue_limits
 from understudy.app.bodies import Bodies
 from understudy.app.clouds import cloud_routes
+from understudy.app.console import Console
 from understudy.app.engines import model_map
 from understudy.app.files import make_files
 from understudy.app.limits import make_limiter
@@ -45,6 +47,7 @@ from understudy.files.sweeper import Sweeper
 from understudy.http.envelope import ApiRoute, Envelope, limited
 from understudy.limits.watch import OverridesWatch
 from understudy.messages.completions import CompletionsEndpoint
+from understudy.messages.credit import PURPOSE as CREDIT
 from understudy.messages.endpoints import MessagesEndpoints
 from understudy.messages.forwarding import Forwarding
 from understudy.messages.preparation import Preparation
@@ -66,6 +69,8 @@ from understudy.storage.following import Following
 from understudy.storage.migrate import migrate
 from understudy.storage.secrets import RootSecret, check_root_secret
 from understudy.tokens.tokenizer import warm_up
+from understudy.tools.advisor.seals import MOST_BYTES as MOST_ADVICE
+from understudy.tools.advisor.seals import PURPOSE as ADVICE
 from understudy.tools.web.sealed import PURPOSE as WEB_RESULTS
 from understudy.tools.web.sealed import Sealed
 from understudy.usage.metrics import Metrics
@@ -131,8 +136,8 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     root = RootSecret.load(settings.security, settings.storage)
     following = Following(db)
     authenticator = KeyAuthenticator(db, root, following=following)
-    engine = ScenarioEngine(SimulatorEngine(settings.simulator), scenarios)
-    routing, loader, closing = model_map(settings, engine)
+    simulator = SimulatorEngine(settings.simulator)
+    routing, loader, closing = model_map(settings, simulator, lambda engine: ScenarioEngine(engine, scenarios))
     metrics = Metrics(routing.names())
     pricing = make_pricing(settings)
     recorder = Recorder(
@@ -159,14 +164,29 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
     fetcher = _fetcher(settings.net)
     store, cursors = make_store(settings, db, authenticator.clock), Cursors(root)
     organization = OrganizationRoutes(store, cursors, root, fetcher)
+    console = Console(
+        settings, store, root, authenticator, following, organization.services.invites, cursors, fetcher, pricing
+    )
     of_sources = fetcher if settings.net.url_sources else None
     overrides = OverridesWatch(db, following)
     limiter = make_limiter(settings, (model.id for model in routing.models()), overrides, redis)
     sealed = Sealed(root.derive_all(WEB_RESULTS))
+    advice = Sealed(root.derive_all(ADVICE), MOST_ADVICE)
     web = WebTools(settings, sealed, fetcher, limiter, pdfs)
-    tools = make_tools(settings, containers, files, skills, fetcher.guard, web.tools)
+    tools = make_tools(
+        settings, containers, files, skills, fetcher.guard, sealed, (make_advisor(settings, advice), *web.tools)
+    )
     preparation = Preparation(
-        signer, pdfs=pdfs, files=sources, fetcher=of_sources, clock=time.time, ledger=ledger, tools=tools, sealed=sealed
+        signer,
+        pdfs=pdfs,
+        files=sources,
+        fetcher=of_sources,
+        clock=time.time,
+        ledger=ledger,
+        tools=tools,
+        sealed=sealed,
+        advice=advice,
+        credit=Sealed(root.derive_all(CREDIT)),
     )
     spending = Spending(settings, store, root, limiter, overrides, pricing, redis, following)
     messages = MessagesEndpoints(routing, preparation, settings.http, settings.stream, forwarding, spending.limits)
@@ -202,6 +222,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         for version in VERSIONS:
             validator("messages", version, ())
         await authenticator.start()
+        await console.start()
         await overrides.start()
         await spending.start()
         following.start()
@@ -225,6 +246,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         await runner.stop()
         await pdfs.close()
         await web.close()
+        await tools.close()
         await containers.stop()
         await sweeper.stop()
         await skill_sweeper.stop()
@@ -269,18 +291,22 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
         other_routes=[
             *control_routes(metrics, ready),
             *organization.other_routes(),
-            *spending.other_routes(authenticator, bodies.kept),
-            *admin_routes(organization.services, authenticator),
-            *limit_admin_routes(LimitsAdmin(store, cursors, limiter, overrides), authenticator),
+            *spending.other_routes(console.caller, bodies.kept),
+            *admin_routes(organization.services, console.caller),
+            *limit_admin_routes(LimitsAdmin(store, cursors, limiter, overrides), console.caller),
             *scenario_routes(scenarios, authenticator, settings.server.workers),
-            *engine_routes(routing, loader, authenticator, settings.server.workers),
+            *engine_routes(routing, loader, console.caller, store, settings.server.workers),
+            *console.other_routes(),
         ],
         authenticator=authenticator,
         request_log=bodies.log,
         start=start,
         stop=stop,
         limits=limiter,
-        flavours=lambda own: cloud_routes(own, settings, routing, messages, authenticator, fetcher),
+        flavours=lambda own: {
+            **cloud_routes(own, settings, routing, messages, authenticator, fetcher),
+            **console.flavours(own),
+        },
     )
     connect(envelope, scenarios, bodies.watch)
     return envelope

@@ -10,8 +10,8 @@ from starlette.routing import BaseRoute
 from understudy.control.spend_limits import SpendLimits, spend_limit_routes
 from understudy.control.usage_admin import usage_admin_routes
 from understudy.control.usage_reports import usage_routes
+from understudy.http.credentials import Caller
 from understudy.http.envelope import ApiRoute
-from understudy.http.principal import Authenticator
 from understudy.limits.batch_admission import BatchLimits
 from understudy.limits.limiter import Limiter
 from understudy.limits.spend import Spend
@@ -103,8 +103,8 @@ class Spending:
     def api_routes(self) -> list[ApiRoute]:
         return [*usage_routes(self._db, self._root), *spend_limit_routes(self._spend_limits)]
 
-    def other_routes(self, authenticator: Authenticator, kept: KeptBodies) -> list[BaseRoute]:
-        return usage_admin_routes(self._store, self._root, kept, authenticator)
+    def other_routes(self, caller: Caller, kept: KeptBodies) -> list[BaseRoute]:
+        return usage_admin_routes(self._store, self._root, kept, caller)
 
     async def start(self) -> None:
         """After the rate limits' overrides have been read."""

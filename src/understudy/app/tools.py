@@ -12,8 +12,10 @@ from understudy.settings import Settings
 from understudy.tools.code_execution.session import CodeExecution, Limits
 from understudy.tools.code_execution.skills import Skills
 from understudy.tools.mcp.session import MCPConnector
+from understudy.tools.programmatic.lot import Lot
 from understudy.tools.protocol import ServerTool
 from understudy.tools.running import ServerTools
+from understudy.tools.web.sealed import Sealed
 
 
 def make_tools(
@@ -22,11 +24,15 @@ def make_tools(
     files: FileService,
     skills: Skills,
     guard: Guard,
+    sealed: Sealed,
     others: Sequence[ServerTool] = (),
 ) -> ServerTools:
     """`others` come last: tool search among them finds what servers of MCP bring."""
     of_code = settings.code_execution
-    code_execution = CodeExecution(containers, files, skills, Limits(of_code.timeout, of_code.max_output))
+    limits = Limits(of_code.timeout, of_code.max_output)
+    # Any process of several may be sent the results that code waits for: there it is run again with them.
+    waiting = settings.sandbox.max_running // 2 if settings.server.workers == 1 else 0
+    code_execution = CodeExecution(containers, files, skills, limits, sealed, Lot(containers, waiting))
     of_mcp = settings.mcp
     # Before tool search, which finds what servers bring too.
     connector = MCPConnector(
@@ -38,4 +44,4 @@ def make_tools(
         listing_lifetime=of_mcp.listing_lifetime,
         clock=time.monotonic,
     )
-    return ServerTools([code_execution, connector, *others])
+    return ServerTools([code_execution, connector, *others], [code_execution.close])

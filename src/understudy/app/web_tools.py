@@ -44,7 +44,7 @@ class LazyTool:
     def serves(self, kind: str) -> bool:
         return kind.startswith(self._prefix)
 
-    async def session(self, asked: Asked) -> ToolSession:
+    async def session(self, asked: Asked) -> ToolSession | None:
         if self._made is None:
             try:
                 self._made = self._make()

@@ -26,6 +26,8 @@ sandbox_app = typer.Typer(help="What containers need in which code is run.", no_
 app.add_typer(sandbox_app, name="sandbox")
 batches_app = typer.Typer(help="Follow and cancel Message Batches, and fetch their results.", no_args_is_help=True)
 app.add_typer(batches_app, name="batches")
+console_app = typer.Typer(help="Ways into the Console.", no_args_is_help=True)
+app.add_typer(console_app, name="console")
 
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings.", envvar="UNDERSTUDY_CONFIG")
@@ -80,6 +82,9 @@ def serve(
     ] = False,
 ) -> None:
     """Start the server."""
+    from understudy.cli.lean import import_libraries_alone
+
+    import_libraries_alone()
     from understudy.cli.serve import run_server
 
     flags: dict[str, dict[str, Any]] = {
@@ -100,6 +105,9 @@ def worker(
     ] = None,
 ) -> None:
     """Work off message batches, beside servers with the same database and blobs."""
+    from understudy.cli.lean import import_libraries_alone
+
+    import_libraries_alone()
     from understudy.cli.batch_worker import run_worker
 
     flags = {"storage": {"data_dir": data_dir}, "batches": {"concurrency": concurrency}}
@@ -360,3 +368,18 @@ def doctor(data_dir: DataDir = None, config: Config = None) -> None:
     from understudy.cli.doctor import examine
 
     raise typer.Exit(examine(config, data_dir))
+
+
+@console_app.command("link")
+def console_link(
+    email: Annotated[
+        str | None,
+        typer.Option(help="Whose link. Default: the first user's, or else the administrator's of longest standing."),
+    ] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Print a link that signs in once: for the first user, and for who has forgotten a password."""
+    from understudy.cli.console import link
+
+    link(config, data_dir, email)

@@ -9,6 +9,7 @@ import socket
 import ssl
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,16 @@ from prometheus_client import multiprocess
 from uvicorn.supervisors import Multiprocess
 
 from understudy import __version__
-from understudy.app import open_foundations
+from understudy.app import Foundations, open_foundations
+from understudy.cli.console import page_address
 from understudy.cli.logs import configure_logging
 from understudy.cli.worker import Flags, create_from, hand_over
+from understudy.console.links import Links, NewLink, is_setup
 from understudy.http.protocol import BoundedHttpProtocol
 from understudy.http.serving import AnnouncingServer, serving_config
 from understudy.settings import Settings, SettingsError, load_settings
+from understudy.storage.migrate import make_apart
+from understudy.wire.errors import NotFoundError
 
 READY_FILE_KEY = "ready-file"
 FRESH_KEY = "fresh"
@@ -37,6 +42,7 @@ class MintedKeys:
 
     api_key: str | None = None
     admin_key: str | None = None
+    console_link: NewLink | None = None
 
 
 def is_loopback(host: str) -> bool:
@@ -58,6 +64,7 @@ async def _prepare(settings: Settings, *, ready_file: bool, fresh_key: bool) -> 
                 f"Refusing to listen on {settings.server.host} while no key exists. Make one with "
                 "`understudy keys create` (with the same --data-dir), or start once on 127.0.0.1."
             )
+        link = await _console_link(settings, foundations, always=ready_file)
         if ready_file:
             api = await organizations.replace_key(READY_FILE_KEY, "api")
             admin = await organizations.replace_key(READY_FILE_KEY, "admin")
@@ -65,12 +72,28 @@ async def _prepare(settings: Settings, *, ready_file: bool, fresh_key: bool) -> 
             api = await organizations.create_key("default", "api")
             admin = await organizations.create_key("default", "admin")
         elif fresh_key:
-            return MintedKeys(api_key=(await organizations.replace_key(FRESH_KEY, "api")).secret)
+            fresh = await organizations.replace_key(FRESH_KEY, "api")
+            return MintedKeys(api_key=fresh.secret, console_link=link)
         else:
-            return MintedKeys()
-        return MintedKeys(api_key=api.secret, admin_key=admin.secret)
+            return MintedKeys(console_link=link)
+        return MintedKeys(api_key=api.secret, admin_key=admin.secret, console_link=link)
     finally:
         await foundations.db.dispose()
+
+
+async def _console_link(settings: Settings, foundations: Foundations, *, always: bool) -> NewLink | None:
+    """A link for the first user; with `always`, also one for an administrator once there is one."""
+    if not settings.console.enabled:
+        return None
+    organization_id = (await foundations.organizations.ensure_installation()).organization_id
+    async with foundations.db.connect() as connection:
+        wanted = always or await is_setup(connection, organization_id)
+    if not wanted:
+        return None
+    try:
+        return await Links(foundations.db, foundations.root).make(organization_id, time.time())
+    except NotFoundError:  # all administrators are gone
+        return None
 
 
 def _bind(settings: Settings) -> socket.socket:
@@ -112,8 +135,8 @@ def base_url(settings: Settings, bound: socket.socket) -> str:
     return f"{scheme}://{host}:{port}"
 
 
-def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
-    """What is printed once the server is ready."""
+def announcement(url: str, keys: MintedKeys, data_dir: Path, console: str | None) -> str:
+    """What is printed once the server is ready. `console`: where browsers reach it, if there is a Console."""
     lines = [f"Understudy {__version__} is ready at {url}", ""]
     if keys.api_key:
         lines.append(f"  API key:    {keys.api_key}")
@@ -124,6 +147,8 @@ def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
     lines[-1] += "Make more keys with: understudy keys create" if lines[-1] else ""
     if not keys.api_key:
         lines[-1] = f"  Keys exist already. Make another with: understudy keys create --data-dir {data_dir}"
+    if console is not None:
+        lines += ["", *_of_console(console, keys.console_link, data_dir)]
     lines += [
         "",
         "A first request:",
@@ -140,8 +165,17 @@ def announcement(url: str, keys: MintedKeys, data_dir: Path) -> str:
     return "\n".join(lines)
 
 
-def _write_ready_file(path: Path, url: str, keys: MintedKeys) -> None:
+def _of_console(url: str, link: NewLink | None, data_dir: Path) -> list[str]:
+    if link is not None and link.email is None:
+        return ["  Console, for the first user (opens once, within 24 hours):", f"  {page_address(url, link)}"]
+    forgotten = f"  Forgotten the password? Get a link: understudy console link --data-dir {data_dir}"
+    return [f"  Console:    {url}/console/", forgotten]
+
+
+def _write_ready_file(path: Path, url: str, keys: MintedKeys, console: str | None) -> None:
     content = {"url": url, "api_key": keys.api_key, "admin_key": keys.admin_key, "pid": os.getpid()}
+    if console is not None and keys.console_link is not None:
+        content["console_url"] = page_address(console, keys.console_link)
     # Whole or not at all: whoever waits for the file may read it at once. The temporary name cannot be guessed, so that
     # nobody has put a file or a link of his own there.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
@@ -237,15 +271,17 @@ def run_server(config: Path | None, flags: Flags, *, ready_file: Path | None, fr
     bound = _bind(settings)
     url = base_url(settings, bound)
     try:
+        make_apart(settings.storage)
         keys = asyncio.run(_prepare(settings, ready_file=ready_file is not None, fresh_key=fresh_key))
     except BaseException:
         bound.close()
         raise
 
     def tell() -> None:
-        print(announcement(url, keys, settings.storage.data_dir), flush=True)
+        console = (settings.server.public_url or url).rstrip("/") if settings.console.enabled else None
+        print(announcement(url, keys, settings.storage.data_dir, console), flush=True)
         if ready_file is not None:
-            _write_ready_file(ready_file, url, keys)
+            _write_ready_file(ready_file, url, keys, console)
 
     try:
         if settings.server.workers > 1:

@@ -25,6 +25,9 @@ _VARIABLE = "_UNDERSTUDY_WORKER"
 
 def create_from(settings: Settings) -> Envelope:
     """The application of this process, and the bounds of its connections."""
+    from understudy.cli.lean import import_libraries_alone
+
+    import_libraries_alone()
     from understudy.app import create_app
     from understudy.http.protocol import BoundedHttpProtocol
 

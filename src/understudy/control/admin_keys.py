@@ -13,16 +13,17 @@ from starlette.routing import BaseRoute, Route
 from typing_extensions import TypedDict
 
 from understudy.control.acting import Action, acting
+from understudy.http.credentials import Caller
 from understudy.http.envelope import EXCHANGE
 from understudy.http.exchange import Exchange
-from understudy.http.principal import Authenticator, Principal
+from understudy.http.principal import Principal
 from understudy.http.query import read_query
 from understudy.organization.api_keys.shapes import CREATE
 from understudy.organization.audit.service import LIST
 from understudy.organization.bodies import STRICT, Name, Printable, Shape, read_body
 from understudy.organization.people.shapes import USER_ADD, USER_ROLE
 from understudy.organization.routes import AdminServices
-from understudy.organization.store import Actor, actor_of
+from understudy.organization.store import actor_from, actor_of
 
 PATH: Final = "/_understudy/admin"
 ACCEPT_PATH: Final = "/_understudy/invites/accept"
@@ -38,7 +39,7 @@ class _AcceptParams(TypedDict):
 _ACCEPT: Final = Shape(_AcceptParams)
 
 
-def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[BaseRoute]:
+def admin_routes(services: AdminServices, caller: Caller) -> list[BaseRoute]:
     """The routes. Bodies and answers are JSON; a new key's secret stands in `raw_key` of the answer, this once."""
 
     async def create_key(exchange: Exchange, principal: Principal) -> Any:
@@ -68,13 +69,11 @@ def admin_routes(services: AdminServices, authenticator: Authenticator) -> list[
     async def accept(request: Request) -> Response:
         exchange = cast("Exchange", request.scope[EXCHANGE])
         params = await read_body(exchange, _ACCEPT)
-        agent = exchange.header(b"user-agent")
-        address = request.client.host if request.client is not None else None
-        actor = Actor("invited", address=address, user_agent=agent, request_id=exchange.request_id)
+        actor = actor_from(exchange, "invited")
         return JSONResponse(await services.invites.accept(actor, params["token"], params["name"]))
 
     def route(path: str, method: str, action: Action) -> Route:
-        return Route(PATH + path, acting(authenticator, action), methods=[method])
+        return Route(PATH + path, acting(caller, action), methods=[method])
 
     return [
         route("/api_keys", "POST", create_key),

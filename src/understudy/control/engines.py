@@ -18,8 +18,9 @@ from understudy.engines.llamacpp.failures import ModelLoadError
 from understudy.engines.loading import Loader
 from understudy.engines.routing import Routing
 from understudy.http.body import read_json_body
+from understudy.http.credentials import Caller
 from understudy.http.exchange import Exchange
-from understudy.http.principal import Authenticator
+from understudy.organization.store import Store, actor_of, principal_of
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 from understudy.wire.validation import parse_json
 
@@ -34,8 +35,11 @@ _ONE_WORKER: Final = (
 )
 
 
-def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator, workers: int = 1) -> list[BaseRoute]:
-    """The routes. All need an admin key. `workers`: processes that serve together."""
+def engine_routes(routing: Routing, loader: Loader, caller: Caller, store: Store, workers: int = 1) -> list[BaseRoute]:
+    """The routes, for an admin key or a person: who sees usage sees these, administrators of the organization load.
+
+    `store` keeps who did. `workers`: processes that serve together.
+    """
 
     def described(name: str) -> dict[str, Any]:
         return _described(name, routing, loader)
@@ -52,23 +56,30 @@ def engine_routes(routing: Routing, loader: Loader, authenticator: Authenticator
             loaded = loader.load(path, name, models)
         except (ModelLoadError, ValueError) as error:
             raise InvalidRequestError(str(error)) from None
+        await _log(store, exchange, "engine_loaded", loaded.name, {"path": str(path), "models": models})
         return JSONResponse(described(loaded.name), status_code=202)
 
-    async def unload(_: Exchange, request: Request) -> Response:
+    async def unload(exchange: Exchange, request: Request) -> Response:
         name = _known(request.path_params["name"], routing)
         if name not in loader.models:
             raise InvalidRequestError(f"The engine {name} is no model on this machine, so it cannot be unloaded.")
         await loader.unload(name)
+        await _log(store, exchange, "engine_unloaded", name)
         return JSONResponse({"type": "engine_unloaded", "name": name})
 
-    guarded = guard(authenticator)
-    changing = guard(authenticator, None if workers == 1 else _ONE_WORKER)
+    guarded = guard(caller, "usage:read")
+    changing = guard(caller, "workspaces:write", refusal=None if workers == 1 else _ONE_WORKER)
     return [
         Route(PATH, guarded(list_all), methods=["GET"]),
         Route(PATH, changing(load), methods=["POST"]),
         Route(PATH + "/{name:path}", guarded(retrieve), methods=["GET"]),
         Route(PATH + "/{name:path}", changing(unload), methods=["DELETE"]),
     ]
+
+
+async def _log(store: Store, exchange: Exchange, action: str, name: str, after: dict[str, Any] | None = None) -> None:
+    async with store.change(principal_of(exchange).organization_id, actor_of(exchange)) as change:
+        await change.log(action, "engine", name, after=after)
 
 
 def _known(name: str, routing: Routing) -> str:
@@ -95,6 +106,8 @@ def _described(name: str, routing: Routing, loader: Loader) -> dict[str, Any]:
         "name": name,
         "kind": backend.kind,
         "state": state,
+        # From 0 to 1 while a model is loaded, as far as it can be seen; null at all other times.
+        "load_progress": None if local is None else local.load_progress,
         "error": error,
         "requests": {"running": backend.slots.in_use, "waiting": backend.slots.waiting},
         "models": models,

@@ -1,4 +1,4 @@
-"""Our own routes that take an admin key."""
+"""Our own routes that take an admin key, or a person's credential with a permission."""
 
 from __future__ import annotations
 
@@ -8,23 +8,33 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from understudy.http.credentials import identify
+from understudy.control.acting import known
+from understudy.http.credentials import Caller
 from understudy.http.envelope import EXCHANGE
 from understudy.http.exchange import Exchange
-from understudy.http.principal import Authenticator
+from understudy.http.principal import Principal
+from understudy.organization.roles import Permission, require, workspaces_with
 from understudy.wire.errors import InvalidRequestError, PermissionDeniedError
 
 Handler = Callable[[Exchange, Request], Awaitable[Response]]
-Guard = Callable[[Handler], Callable[[Request], Awaitable[Response]]]
+Guarded = Callable[[Handler], Callable[[Request], Awaitable[Response]]]
 
 
-def guard(authenticator: Authenticator, refusal: str | None = None) -> Guard:
-    """What makes of a handler one that is reached with an admin key only, or by nobody: `refusal` says why."""
+def guard(
+    caller: Caller, permission: Permission | None = None, *, somewhere: bool = False, refusal: str | None = None
+) -> Guarded:
+    """What makes of a handler one that is reached with an admin key, or by who has `permission` in the organization.
+
+    `somewhere`: or in one workspace at least; the handler sees to it that nothing of the others is shown. `refusal`
+    says why nobody reaches it.
+    """
 
     def guarded(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         async def handle(request: Request) -> Response:
             exchange = cast("Exchange", request.scope[EXCHANGE])
-            await _check_admin(exchange, authenticator)
+            principal = await caller(exchange)
+            _check(principal, permission, somewhere=somewhere)
+            known(exchange, principal)
             if refusal is not None:
                 raise InvalidRequestError(refusal)
             return await handler(exchange, request)
@@ -34,10 +44,11 @@ def guard(authenticator: Authenticator, refusal: str | None = None) -> Guard:
     return guarded
 
 
-async def _check_admin(exchange: Exchange, authenticator: Authenticator) -> None:
-    """401 as everywhere, 403 with a key that is no admin key."""
-    principal = await identify(exchange, authenticator)
-    if principal.kind != "admin":
+def _check(principal: Principal, permission: Permission | None, *, somewhere: bool) -> None:
+    """403 with a credential that is neither."""
+    if principal.kind == "admin":
+        return
+    if permission is None or (principal.workspaces is None and not principal.permissions):
         raise PermissionDeniedError("This needs an admin key.")
-    exchange.principal = principal
-    exchange.record.organization_id, exchange.record.api_key_id = principal.organization_id, principal.api_key_id
+    if not somewhere or not workspaces_with(principal, permission):
+        require(principal, permission)

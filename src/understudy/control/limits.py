@@ -18,8 +18,9 @@ from typing_extensions import TypedDict
 from understudy.control.acting import Action, acting
 from understudy.control.report_params import Time, bound_by
 from understudy.control.request_admin import request_page
+from understudy.http.credentials import Caller
 from understudy.http.exchange import Exchange
-from understudy.http.principal import Authenticator, Principal
+from understudy.http.principal import Principal
 from understudy.http.query import read_query
 from understudy.limits.bucket import MOST
 from understudy.limits.buckets import BucketsAwayError
@@ -35,7 +36,9 @@ from understudy.organization.pages import CursorParams, Cursors
 from understudy.organization.roles import require
 from understudy.organization.store import Store, actor_of
 from understudy.organization.tables import api_keys, workspaces
+from understudy.usage.money import dollars
 from understudy.usage.request_log import Search
+from understudy.usage.sums import spent_ever
 from understudy.wire.errors import NotFoundError, OverloadedError
 
 PATH: Final = "/_understudy/admin/limits"
@@ -114,6 +117,7 @@ class LimitsAdmin:
             "type": "limits",
             "mode": self._limiter.config.mode,
             "tier": self._tier(organization_id),
+            **await self._progress(organization_id),
             "workspace_modes": {id_: mode for id_, mode in snapshot.modes.items() if of.get(id_) == organization_id},
             "levels": [_level(each) for each in levels],
         }
@@ -199,6 +203,22 @@ class LimitsAdmin:
         tier = self._limiter.tier(organization_id)
         return {"name": tier.name, "display_name": tier.display_name, "table": self._limiter.table.name}
 
+    async def _progress(self, organization_id: str) -> dict[str, Any]:
+        """`spent` in all, in US dollars, and the tier that spending leads to; None where it leads no further."""
+        async with self._store.connect() as connection:
+            spent = f"{dollars((await spent_ever(connection, organization_id)).get(organization_id, 0)):f}"
+        following = self._limiter.table.following(self._limiter.tier(organization_id).name)
+        if following is None or organization_id in self._watch.snapshot.kept_tiers:
+            return {"spent": spent, "next_tier": None}
+        return {
+            "spent": spent,
+            "next_tier": {
+                "name": following.name,
+                "display_name": following.display_name,
+                "cumulative_spend": str(following.cumulative_spend),
+            },
+        }
+
     def _budget(self, id_: str) -> dict[str, Any]:
         snapshot = self._watch.snapshot
         return {
@@ -247,11 +267,11 @@ async def _check_owner(
         raise NotFoundError(otherwise)
 
 
-def limit_admin_routes(admin: LimitsAdmin, authenticator: Authenticator) -> list[BaseRoute]:
+def limit_admin_routes(admin: LimitsAdmin, caller: Caller) -> list[BaseRoute]:
     """The routes, for who may on /v1/organizations."""
 
     def route(path: str, method: str, action: Action) -> Route:
-        return Route(PATH + path, acting(authenticator, action), methods=[method])
+        return Route(PATH + path, acting(caller, action), methods=[method])
 
     return [
         route("", "GET", admin.levels),

@@ -1,24 +1,37 @@
-"""The request log: searched, and one request with what is kept of it. With an admin key; not in the real API."""
+"""The request log: searched, and one request with what is kept of it. Not in the real API.
+
+Who sees usage in some workspaces only, searches those by name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final, NotRequired
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NotRequired
 
 from pydantic import Field
 from sqlalchemy import Row
+from starlette.responses import Response
 
+from understudy.control.csv_export import csv_response
 from understudy.control.report_params import Time, bound_by
 from understudy.http.exchange import Exchange
 from understudy.http.pagination import DEFAULT_LIMIT
 from understudy.http.query import read_query
 from understudy.organization.bodies import Printable, Shape
 from understudy.organization.pages import CursorParams, Cursors
-from understudy.organization.store import Store
+from understudy.organization.roles import may, require
+from understudy.organization.store import Store, principal_of
 from understudy.storage.blobs import BlobsError
 from understudy.usage.kept_bodies import KeptBodies
 from understudy.usage.request_log import FILTERS, Search, decision, find, shown, timings
+from understudy.usage.rows import REQUEST_COLUMNS
 from understudy.wire.errors import NotFoundError, OverloadedError
+
+MOST_EXPORTED: Final = 100_000
+"""Rows of a CSV file."""
+
+# Each page looks for its end among the rows of 50,000.
+_AT_ONCE: Final = 2_000
 
 _Id = Annotated[Printable, Field(min_length=1, max_length=256)]
 
@@ -36,9 +49,16 @@ class LogParams(CursorParams):
     error_type: NotRequired[_Id]
     stop_reason: NotRequired[_Id]
     message_id: NotRequired[_Id]
+    failed: NotRequired[Literal["true"]]
+    path: NotRequired[_Id]
+    path_not: NotRequired[_Id]
+    reads: NotRequired[Literal["true", "false"]]
 
 
 _LOG: Final = Shape(LogParams)
+
+# What was said is for those who may trace the workspace's sessions.
+_HIDDEN: Final = {"request": None, "response": None, "bodies_hidden": True}
 
 
 def _given(params: Mapping[str, Any], names: Sequence[str]) -> dict[str, str | int]:
@@ -73,24 +93,50 @@ class RequestAdmin:
     async def list(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
         """GET …/requests: the request log, newest first. A page may be short, or empty, and yet not be the last: each
         looks through a bounded number of rows."""
-        params = read_query(exchange, _LOG.adapter)
+        params, asked = self._asked(exchange, organization_id)
         bound = bound_by("requests", organization_id, params)
+        return await request_page(self._store, asked, params, self._cursors, bound, shown)
+
+    async def export(self, exchange: Exchange, organization_id: str) -> Response:
+        """GET …/requests.csv: the same as a file, the newest MOST_EXPORTED of them."""
+        _, asked = self._asked(exchange, organization_id)
+        return csv_response("requests.csv", REQUEST_COLUMNS, self._pages(asked))
+
+    async def _pages(self, asked: Search) -> AsyncGenerator[list[dict[str, Any]]]:
+        left, before = MOST_EXPORTED, None
+        while left:
+            async with self._store.connect() as connection:
+                rows, before = await find(connection, asked, before, min(left, _AT_ONCE))
+            left -= len(rows)
+            yield [shown(row) for row in rows]
+            if before is None:
+                return
+
+    def _asked(self, exchange: Exchange, organization_id: str) -> tuple[LogParams, Search]:
+        params = read_query(exchange, _LOG.adapter)
+        require(principal_of(exchange), "usage:read", params.get("workspace_id"))
         asked = Search(
             organization_id,
             request_id=params.get("request_id"),
             since=params.get("since"),
             until=params.get("until"),
             equal=_given(params, FILTERS),
+            failed="failed" in params,
+            path=params.get("path"),
+            path_not=params.get("path_not"),
+            reads=params.get("reads") != "false",
         )
-        return await request_page(self._store, asked, params, self._cursors, bound, shown)
+        return params, asked
 
     async def retrieve(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
         """GET …/requests/{id}: one request, what its limits said, its times, and the bodies where they are kept."""
-        request_id = exchange.path_params["id"]
+        request_id, principal = exchange.path_params["id"], principal_of(exchange)
         async with self._store.connect() as connection:
             rows, _ = await find(connection, Search(organization_id, request_id=request_id), None, 1)
-        if not rows:
+        if not rows or not may(principal, "usage:read", rows[0].workspace_id):
             raise NotFoundError("Request not found")
+        if not (principal.kind == "admin" or may(principal, "sessions:trace", rows[0].workspace_id)):
+            return {**shown(rows[0]), "limits": decision(rows[0]), "timings": timings(rows[0]), **_HIDDEN}
         try:
             bodies = await self._kept.read(organization_id, request_id)
         except BlobsError:

@@ -17,6 +17,7 @@ from understudy.control.watching import ScenarioWatch
 from understudy.engines.scenarios.parsing import ScenarioError, parse_scenario
 from understudy.engines.scenarios.store import Scenarios
 from understudy.http.body import read_json_body
+from understudy.http.credentials import by_key
 from understudy.http.envelope import Endpoint, Envelope
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
@@ -69,7 +70,7 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers:
         scenarios.reset()
         return JSONResponse({"type": "scenarios_reset"})
 
-    guarded = guard(authenticator, None if workers == 1 else _ONE_WORKER)
+    guarded = guard(by_key(authenticator), refusal=None if workers == 1 else _ONE_WORKER)
     return [
         Route(PATH, guarded(load), methods=["POST"]),
         Route(PATH, guarded(show), methods=["GET"]),

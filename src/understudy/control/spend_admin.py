@@ -1,4 +1,4 @@
-"""This month's spending, credit, alerts and budgets of keys, with an admin key.
+"""This month's spending, credit, alerts and budgets of keys.
 
 None of this is in the real API. Amounts are US dollars as decimal text.
 """
@@ -24,7 +24,8 @@ from understudy.limits.spend_tables import credit_entries, spend_alerts, spend_l
 from understudy.limits.spend_writes import add_alert, add_credit, delete_alert, set_spend_limit
 from understudy.organization.bodies import STRICT, Printable, Shape, read_body
 from understudy.organization.clock import rfc3339
-from understudy.organization.store import Change, Store, actor_of
+from understudy.organization.roles import require
+from understudy.organization.store import Change, Store, actor_of, principal_of
 from understudy.organization.tables import api_keys, users, workspaces
 from understudy.usage.money import dollars, nano
 from understudy.usage.sums import month_of, spent_ever, spent_in
@@ -185,6 +186,9 @@ class SpendAdmin:
     async def ask(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
         """POST …/spend_limit_increase_requests: a member asks for more."""
         body = await read_body(exchange, _INCREASE)
+        principal = principal_of(exchange)
+        if principal.actor_id != body["user_id"]:
+            require(principal, "spend:write")
         async with self._change(exchange, organization_id) as change:
             query = select(users).where(
                 users.c.id == body["user_id"], users.c.organization_id == organization_id, users.c.removed_at.is_(None)

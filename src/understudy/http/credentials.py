@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from hmac import compare_digest
+from typing import TypeAlias
 
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator, Principal
@@ -18,6 +20,18 @@ _OAUTH_TOKEN, _OAUTH_BETA = b"sk-ant-oat", b"oauth-2025-04-20"
 # No recording shows a request without any credential; this is what the service's clients report.
 _NO_KEY = "x-api-key header is required"
 
+Caller: TypeAlias = Callable[[Exchange], Awaitable[Principal]]
+"""Whose request it is, whatever that is for. 401 for nobody's."""
+
+
+def by_key(authenticator: Authenticator) -> Caller:
+    """Who is known by a key or token alone."""
+
+    async def caller(exchange: Exchange) -> Principal:
+        return await identify(exchange, authenticator)
+
+    return caller
+
 
 async def authenticate(exchange: Exchange, authenticator: Authenticator, path: str | None = None) -> Principal:
     """The caller. 401 as `identify`, and with a credential that is none for `path`.
@@ -25,11 +39,15 @@ async def authenticate(exchange: Exchange, authenticator: Authenticator, path: s
     `path` is the request's own if None. Raises also what the authenticator and `Principal.at` raise.
     """
     principal = await identify(exchange, authenticator)
-    where: str = exchange.scope["path"] if path is None else path
+    return place(exchange, principal, exchange.scope["path"] if path is None else path)
+
+
+def place(exchange: Exchange, principal: Principal, path: str) -> Principal:
+    """The caller at `path`, in the workspace that the request names. 401 with a credential that is none there."""
     # An admin key is no key for inference, nor a workspace's for the organization: answered as any bad key is.
-    if not principal.is_known_at(where):
+    if not principal.is_known_at(path):
         raise _bad(exchange)
-    return principal.at(where, exchange.header(b"anthropic-workspace-id"))
+    return principal.at(path, exchange.header(b"anthropic-workspace-id"))
 
 
 async def identify(exchange: Exchange, authenticator: Authenticator) -> Principal:

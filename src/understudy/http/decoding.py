@@ -7,12 +7,12 @@ import zlib
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
 from functools import reduce
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-import brotli
-import zstandard
+from understudy.http.compression import coding_errors, not_decodable, too_large_decoded
 
-from understudy.http.compression import not_decodable, too_large_decoded
+if TYPE_CHECKING:
+    import zstandard
 
 _OUT: Final = 64 * 1024
 _MOST_MEMBERS: Final = 1_000
@@ -67,6 +67,8 @@ class _Inflating:
 
 class _Brotli:
     def __init__(self) -> None:
+        import brotli
+
         self._decoder = brotli.Decompressor()
 
     def feed(self, data: bytes) -> Generator[bytes]:
@@ -79,7 +81,7 @@ class _Brotli:
 
     def check_end(self) -> None:
         if not self._decoder.is_finished():
-            raise brotli.error("incomplete")
+            raise zlib.error("incomplete")
 
 
 class _Zstandard:
@@ -89,6 +91,8 @@ class _Zstandard:
 
     @staticmethod
     def _new() -> zstandard.ZstdDecompressionObj:
+        import zstandard
+
         return zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW).decompressobj()
 
     def feed(self, data: bytes) -> Generator[bytes]:
@@ -103,10 +107,7 @@ class _Zstandard:
 
     def check_end(self) -> None:
         if self._is_new or not self._decoder.eof:
-            raise zstandard.ZstdError("incomplete")
-
-
-_ERRORS: Final = (zlib.error, brotli.error, zstandard.ZstdError)
+            raise zlib.error("incomplete")
 
 
 def _decoder(coding: str) -> _Decoder:
@@ -156,5 +157,5 @@ async def decoded_pieces(arriving: AsyncGenerator[bytes], codings: Sequence[str]
             stage.check_end()
     except _TooLargeError:
         raise too_large_decoded() from None
-    except _ERRORS:
+    except coding_errors():
         raise not_decodable() from None

@@ -63,7 +63,7 @@ class ApiRoute:
     `limited`: requests count against this part's limit before the endpoint is asked; None where the endpoint itself
     knows what a request costs. For flavours of the API: `framing` makes the form of each answer, and `version` is that
     of all requests, whose headers for versions and betas are then not read; `authenticate` tells the caller where that
-    takes more than a key in a header. It may raise ApiError.
+    takes more than a key in a header. It may raise ApiError. `cors`: whether pages of other origins may ask.
     """
 
     path: str
@@ -74,6 +74,7 @@ class ApiRoute:
     version: str | None = None
     limited: LimitedPart | None = None
     authenticate: Callable[[Exchange], Awaitable[Principal]] | None = None
+    cors: bool = True
 
 
 def limited(part: LimitedPart, routes: Iterable[ApiRoute]) -> list[ApiRoute]:
@@ -201,15 +202,16 @@ class Envelope:
             await self._answer_elsewhere(exchange)
             return
         route = methods.get(scope["method"])
-        framing = (route or next(iter(methods.values()))).framing
-        if framing is not None:
-            exchange.framing = framing()
-        if is_preflight(exchange):
+        any_of_them = route or next(iter(methods.values()))
+        if any_of_them.framing is not None:
+            exchange.framing = any_of_them.framing()
+        if any_of_them.cors and is_preflight(exchange):
             await answer_preflight(exchange)
             return
         if route is None:
             raise MethodNotAllowedError(headers={"allow": ", ".join(sorted(methods))})
-        check_origin(exchange)
+        if route.cors:
+            check_origin(exchange)
         if route.authenticate is None:
             principal = await authenticate(exchange, self._authenticator)
         else:

@@ -12,7 +12,8 @@ class RequestRecord:
 
     Times are seconds: `received_at` since the epoch, `duration` and `time_to_first_token` from the request's first
     byte of headers. Token counts are None where no model was asked. `limit_exceeded` is the limit that refused the
-    request, or would have if it were enforced (see limits/refusals.py). Bodies, keys and prompts never stand here.
+    request, or would have if it were enforced (see limits/refusals.py). `further` are the calls of other models that
+    the request made, each billed by itself: they are no requests over HTTP. Bodies, keys and prompts never stand here.
     """
 
     request_id: str
@@ -49,6 +50,7 @@ class RequestRecord:
     speed: str | None = None
     web_search_requests: int = 0
     web_fetch_requests: int = 0
+    further: tuple[RequestRecord, ...] = ()
 
 
 class RequestLog(Protocol):

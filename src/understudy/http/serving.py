@@ -7,11 +7,12 @@ import socket
 from collections.abc import Callable, Generator
 from typing import Any
 
-import uvicorn
+from uvicorn.config import Config
+from uvicorn.server import Server
 
 
-def serving_config(app: Any, **more: Any) -> uvicorn.Config:
-    return uvicorn.Config(
+def serving_config(app: Any, **more: Any) -> Config:
+    return Config(
         app,
         ws="none",
         lifespan="on",
@@ -23,10 +24,10 @@ def serving_config(app: Any, **more: Any) -> uvicorn.Config:
     )
 
 
-class AnnouncingServer(uvicorn.Server):
+class AnnouncingServer(Server):
     """Calls `on_ready` once connections are accepted. Where the application cannot start, uvicorn exits before that."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 

@@ -80,6 +80,12 @@ class TierTable:
         assert found is not None
         return found
 
+    def following(self, name: str) -> Tier | None:
+        """The next tier above that one that spending leads to."""
+        names = [tier.name for tier in self.tiers]
+        above = self.tiers[names.index(self.tier(name).name) + 1 :]
+        return next((tier for tier in above if tier.cumulative_spend is not None), None)
+
     def advance(self, name: str, cumulative_spend: Decimal) -> str:
         """The tier that an organization of tier `name` has after spending so much in all, in US dollars. Never a
         lower one, and never one that is given by arrangement only."""

@@ -49,6 +49,16 @@ class FailedAttempts:
         if len(self._failures) > _MOST_ADDRESSES:
             self._failures.popitem(last=False)
 
+    def excuse(self, address: str) -> None:
+        """What was noted last of `address` was no failure."""
+        prefix = _prefix(address)
+        if prefix in self._failures:
+            self._failures[prefix] = (max(0.0, self._level(prefix) - 1), self._clock())
+
+    def forget(self, address: str) -> None:
+        """What failed there counts no more."""
+        self._failures.pop(_prefix(address), None)
+
     def _level(self, prefix: str) -> float:
         level, at = self._failures.get(prefix, (0.0, 0.0))
         return max(0.0, level - (self._clock() - at) * self._rate)

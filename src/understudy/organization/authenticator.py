@@ -15,7 +15,7 @@ from understudy.organization.attempts import FailedAttempts
 from understudy.organization.clock import SharedClock, database_time
 from understudy.organization.keys import HASH_PURPOSE, KeyHash
 from understudy.organization.service import live
-from understudy.organization.snapshot import Snapshot, load
+from understudy.organization.snapshot import Person, Snapshot, load
 from understudy.organization.tables import api_keys, organization_changes
 from understudy.organization.tokens import PREFIX, Tokens
 from understudy.storage.database import Database
@@ -94,6 +94,10 @@ class KeyAuthenticator:
         """Who may develop in a workspace that is not archived, in the default one if None, with a credential that is
         kept elsewhere."""
         return self._snapshot.in_workspace.get(workspace_id)
+
+    def person(self, user_id: str) -> Person | None:
+        """A user who is signed in without any key; None once removed."""
+        return self._snapshot.person(user_id)
 
     async def write_last_used(self, connection: AsyncConnection) -> Callable[[], None]:
         """Write `used` to the keys in the connection's transaction. Call what is returned once that has committed."""

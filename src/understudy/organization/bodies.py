@@ -66,9 +66,9 @@ class Shape(Generic[_T]):
         return TypeAdapter(self._of)
 
 
-async def read_body(exchange: Exchange, params: Shape[_T]) -> _T:
+async def read_body(exchange: Exchange, params: Shape[_T], most_bytes: int = _MOST_BYTES) -> _T:
     """The request's JSON body, checked. Raises InvalidRequestError for its first fault."""
-    return check(parse_json(await read_json_body(exchange, _MOST_BYTES)), params)
+    return check(parse_json(await read_json_body(exchange, most_bytes)), params)
 
 
 def check(body: object, params: Shape[_T]) -> _T:

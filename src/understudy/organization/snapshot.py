@@ -47,6 +47,27 @@ class _Actor(NamedTuple):
     organization_id: str
     permissions: frozenset[str]
     grants: Mapping[str, WorkspaceGrant]  # by workspace
+    signed_out_at: float = 0.0
+
+    def unbound(self, actor_id: str, api_key_id: str | None) -> Principal:
+        """Whoever may choose among the actor's workspaces, as far as the actor may develop there."""
+        return Principal(
+            self.organization_id,
+            None,
+            api_key_id,
+            actor_id=actor_id,
+            permissions=self.permissions,
+            workspaces={id_: one for id_, one in self.grants.items() if "inference" in WORKSPACE[one.role]},
+        )
+
+
+class Person(NamedTuple):
+    """A present user. `grants` are of all workspaces where the user is anybody; `signed_out_at`: seconds since the
+    epoch, 0 if never."""
+
+    principal: Principal
+    grants: Mapping[str, WorkspaceGrant]
+    signed_out_at: float
 
 
 class Snapshot:
@@ -78,6 +99,13 @@ class Snapshot:
             grant=grant,
             scopes=scopes if actor.permissions is AUTOMATION else scopes - {"org:admin"},
         )
+
+    def person(self, user_id: str) -> Person | None:
+        """The user, with the principal of a personal key that is bound to no workspace; None once removed."""
+        actor = self._actors.get(user_id)
+        if actor is None:
+            return None
+        return Person(actor.unbound(user_id, None), actor.grants, actor.signed_out_at)
 
 
 async def load(connection: AsyncConnection, known_key_ids: Collection[str], live: Any) -> Snapshot:
@@ -123,18 +151,10 @@ def _principal(row: Any, places: Mapping[str, _Workspace], actors: Mapping[str, 
     actor = actors.get(row.principal_id)
     if actor is None:
         return None
-    developing = {id_: one for id_, one in actor.grants.items() if "inference" in WORKSPACE[one.role]}
     if row.workspace_id is None:
-        return Principal(
-            row.organization_id,
-            None,
-            row.id,
-            actor_id=row.principal_id,
-            permissions=actor.permissions,
-            workspaces=developing,
-        )
-    grant = developing.get(row.workspace_id)
-    if grant is None:
+        return actor.unbound(row.principal_id, row.id)
+    grant = actor.grants.get(row.workspace_id)
+    if grant is None or "inference" not in WORKSPACE[grant.role]:
         return None
     return Principal(row.organization_id, row.workspace_id, row.id, actor_id=row.principal_id, grant=grant)
 
@@ -165,7 +185,7 @@ async def _actors(connection: AsyncConnection, places: Mapping[str, _Workspace])
     actors: dict[str, _Actor] = {}
     for row in people:
         grants = _grants(row, roles.get(row.id, {}), places, INHERITED.get(row.role), IN_DEFAULT.get(row.role))
-        actors[row.id] = _Actor(row.organization_id, ORGANIZATION[row.role], grants)
+        actors[row.id] = _Actor(row.organization_id, ORGANIZATION[row.role], grants, row.signed_out_at or 0.0)
     for row in workloads:
         # The default workspace is open to every service account, as a user (SDK 2.12.0); that its tokens can be used
         # there for what they were made for says that this is enough for inference [guess].
@@ -209,7 +229,9 @@ _WORKSPACES = select(
     workspaces.c.allowed_inference_geos,
     workspaces.c.default_inference_geo,
 ).where(workspaces.c.archived_at.is_(None))
-_USERS = select(users.c.id, users.c.organization_id, users.c.role).where(users.c.removed_at.is_(None))
+_USERS = select(users.c.id, users.c.organization_id, users.c.role, users.c.signed_out_at).where(
+    users.c.removed_at.is_(None)
+)
 _SERVICE_ACCOUNTS = select(
     service_accounts.c.id, service_accounts.c.organization_id, service_accounts.c.organization_role
 ).where(service_accounts.c.archived_at.is_(None))

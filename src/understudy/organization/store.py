@@ -45,12 +45,17 @@ COMMAND_LINE: Final = Actor("command_line")
 def actor_of(exchange: Exchange) -> Actor:
     """The actor of a request whose caller is known."""
     principal = principal_of(exchange)
+    return actor_from(exchange, _type_of(principal), principal.actor_id, principal.api_key_id)
+
+
+def actor_from(exchange: Exchange, type_: str, id_: str | None = None, api_key_id: str | None = None) -> Actor:
+    """An actor that a request does not tell of, where the request comes from."""
     client = exchange.scope.get("client")
     agent = exchange.header(b"user-agent")
     return Actor(
-        type=_type_of(principal),
-        id=principal.actor_id,
-        api_key_id=principal.api_key_id,
+        type=type_,
+        id=id_,
+        api_key_id=api_key_id,
         address=client[0] if client else None,
         user_agent=None if agent is None else _plain(agent[:_LONGEST_AGENT]),
         request_id=exchange.request_id,

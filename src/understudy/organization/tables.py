@@ -84,6 +84,7 @@ users = Table(
     Column("role", Text, nullable=False),
     Column("added_at", Double, nullable=False),
     Column("removed_at", Double),
+    Column("signed_out_at", Double),  # sessions that began before are over
     Index(None, "organization_id", "email_key"),
 )
 

@@ -2,6 +2,7 @@
 
 from understudy.settings.batches import BatchesSettings
 from understudy.settings.clouds import AwsKeySettings, CloudIssuerSettings, CloudsSettings, CloudTokenSettings
+from understudy.settings.console import ConsoleSettings
 from understudy.settings.engines import (
     DocumentsSettings,
     EngineSettings,
@@ -33,10 +34,17 @@ from understudy.settings.storage import (
     SkillsSettings,
     StorageSettings,
 )
-from understudy.settings.tools import CodeExecutionSettings, MCPSettings, WebFetchSettings, WebSearchSettings
+from understudy.settings.tools import (
+    AdvisorSettings,
+    CodeExecutionSettings,
+    MCPSettings,
+    WebFetchSettings,
+    WebSearchSettings,
+)
 
 __all__ = [
     "CONFIG_VARIABLE",
+    "AdvisorSettings",
     "AwsKeySettings",
     "BatchesSettings",
     "CloudIssuerSettings",
@@ -44,6 +52,7 @@ __all__ = [
     "CloudsSettings",
     "CodeExecutionSettings",
     "CommitmentSettings",
+    "ConsoleSettings",
     "DocumentsSettings",
     "EngineSettings",
     "FilesSettings",

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from understudy.settings.batches import BatchesSettings
 from understudy.settings.clouds import CloudsSettings
+from understudy.settings.console import ConsoleSettings
 from understudy.settings.engines import (
     DocumentsSettings,
     EngineSettings,
@@ -38,7 +39,13 @@ from understudy.settings.storage import (
     SkillsSettings,
     StorageSettings,
 )
-from understudy.settings.tools import CodeExecutionSettings, MCPSettings, WebFetchSettings, WebSearchSettings
+from understudy.settings.tools import (
+    AdvisorSettings,
+    CodeExecutionSettings,
+    MCPSettings,
+    WebFetchSettings,
+    WebSearchSettings,
+)
 
 
 class Settings(BaseModel):
@@ -63,11 +70,13 @@ class Settings(BaseModel):
     web_search: WebSearchSettings = WebSearchSettings()
     web_fetch: WebFetchSettings = WebFetchSettings()
     mcp: MCPSettings = MCPSettings()
+    advisor: AdvisorSettings = AdvisorSettings()
     batches: BatchesSettings = BatchesSettings()
     net: NetSettings = NetSettings()
     stream: StreamSettings = StreamSettings()
     clouds: CloudsSettings = CloudsSettings()
     organization: OrganizationSettings = OrganizationSettings()
+    console: ConsoleSettings = ConsoleSettings()
     limits: LimitsSettings = LimitsSettings()
     usage: UsageSettings = UsageSettings()
     retention: RetentionSettings = RetentionSettings()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 import time
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from understudy.settings import SettingsError
-from understudy.storage.database import Database
+from understudy.settings import SettingsError, StorageSettings
+from understudy.storage.database import FILE_NAME, Database
 from understudy.storage.sqlite import is_locked
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -53,6 +56,35 @@ async def migrate(db: Database) -> None:
             if not is_locked(error) or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.05)
+
+
+def make_apart(settings: StorageSettings) -> None:
+    """Make a new embedded database in a child process: Alembic's 12 MB would stay for as long as a server runs.
+
+    Does nothing where there is such a file already, nor where no child can be forked. What fails is told by `migrate`,
+    which is to be called all the same.
+    """
+    if settings.database_url is not None or (settings.data_dir.expanduser() / FILE_NAME).exists():
+        return
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        asyncio.run(_make(settings))
+    finally:
+        # Nothing of what the parent has still to write or to clean up is the child's.
+        os._exit(0)
+
+
+async def _make(settings: StorageSettings) -> None:
+    db = Database(settings)
+    try:
+        await migrate(db)
+    finally:
+        await db.dispose()
 
 
 def _is_at(head: str, current: str | None, db: Database) -> bool:

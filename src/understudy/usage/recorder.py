@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -96,6 +96,7 @@ class Recorder:
         For work that must be billed exactly if its outcome was kept. They are no requests over HTTP, and not logged.
         """
         rows = request_rows(records, self._pricing)
+        rows += request_rows(_further(records), self._pricing)
         remember = await self._writer.write_in(connection, rows)
 
         def committed() -> None:
@@ -144,16 +145,20 @@ class Recorder:
         if not records:
             return
         rows = request_rows(records, self._pricing)
+        further = request_rows(_further(records), self._pricing)
+        written = rows + further
         room = max(0, self._queue_rows - len(self._rows))
-        self._rows += rows[:room]
+        self._rows += written[:room]
         self._has_rows.set()
-        if len(rows) > room:
-            self._overflow += rows[room:]
+        if len(written) > room:
+            self._overflow += written[room:]
             self._spill()
             if self._spilling is not None and len(self._overflow) > 2 * self._queue_rows:
                 self._drop_overflow()
         try:
             self._metrics.observe(rows)
+            if further:
+                self._metrics.observe_models(further)
             if self._lines is not None:
                 self._lines.write(rows)
         except Exception:  # a record that is none must not cost the others
@@ -251,3 +256,7 @@ class Recorder:
         self._spilling = None
         if self._overflow and self._loop is not None:
             self._spill()
+
+
+def _further(records: Iterable[RequestRecord]) -> list[RequestRecord]:
+    return [call for record in records for call in record.further]

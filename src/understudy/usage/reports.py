@@ -14,11 +14,16 @@ from understudy.storage.database import Database
 from understudy.usage.grouping import Scope, grouping, joined
 from understudy.usage.retention import KEPT_MINUTES
 from understudy.usage.rollups import bucket_of
-from understudy.usage.tables import DAY, HOUR, MINUTE, SUMMED, usage_days, usage_hours
+from understudy.usage.tables import COSTS, DAY, HOUR, MINUTE, SUMMED, usage_days, usage_hours
 from understudy.usage.tables import usage_minutes as minutes
 
 Width: TypeAlias = Literal["1m", "1h", "1d"]
 SECONDS: Final[Mapping[Width, int]] = {"1m": MINUTE, "1h": HOUR, "1d": DAY}
+
+COST: Final = "cost"
+"""What a report's `summed` may name beside the columns: all costs in one number."""
+
+_SQL: Final[Mapping[str, str]] = {COST: f"({' + '.join(COSTS)})"}
 
 _ROLLUPS: Final = {"1m": minutes, "1h": usage_hours, "1d": usage_days}
 
@@ -26,7 +31,7 @@ _ROLLUPS: Final = {"1m": minutes, "1h": usage_hours, "1d": usage_days}
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """`start` and `end`, seconds, are bounds of buckets; `end` is exclusive. `summed` are the columns wanted beside the
-    number of requests."""
+    number of requests, or COST."""
 
     scope: Scope
     start: int
@@ -88,8 +93,9 @@ def _statement(query: ReportQuery, single: bool, dialect: str, now: float) -> st
     within = f"JOIN m ON m.d = dimension_id WHERE {place} >= :start AND {place} < :end"
     columns = ["g", "requests", *query.summed]
     if single and table != '"usage"':
-        return f"SELECT {begins}, {_list(dialect, columns)} FROM {table} {within} GROUP BY 1"  # noqa: S608
-    sums = "".join(f", CAST(sum({name}) AS BIGINT) AS {name}" for name in query.summed)
+        read = [_SQL.get(name, name) for name in columns]
+        return f"SELECT {begins}, {_list(dialect, read)} FROM {table} {within} GROUP BY 1"  # noqa: S608
+    sums = "".join(f", CAST(sum({_SQL.get(name, name)}) AS BIGINT) AS {name}" for name in query.summed)
     return (
         f"SELECT begins, {_list(dialect, columns)} FROM (SELECT {begins} AS begins, g, "  # noqa: S608
         f"CAST(sum({count}) AS BIGINT) AS requests{sums} FROM {table} {within} GROUP BY 1, 2) AS s GROUP BY 1"

@@ -50,7 +50,8 @@ def second_of(request_id: str) -> int | None:
 @dataclass(frozen=True, slots=True)
 class Search:
     """The requests of an organization from `since` up to `until`, in seconds, that have the values `equal` names
-    (FILTERS). `exceeded_a_limit`: only those that a limit refused, or would have."""
+    (FILTERS). `exceeded_a_limit`: only those that a limit refused, or would have; `failed`: whose status is 400 or
+    more; `path`: whose path begins so; `path_not`: whose does not; `reads`: those that only read, too."""
 
     organization_id: str
     request_id: str | None = None
@@ -58,6 +59,10 @@ class Search:
     until: float | None = None
     equal: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     exceeded_a_limit: bool = False
+    failed: bool = False
+    path: str | None = None
+    path_not: str | None = None
+    reads: bool = True
 
 
 Place = tuple[float, str]
@@ -86,6 +91,14 @@ async def find(
     conditions = [of.organization_id == search.organization_id]
     if search.exceeded_a_limit:
         conditions.append(of.limit_exceeded.is_not(None))
+    if search.failed:
+        conditions.append(of.status >= 400)
+    if search.path is not None:
+        conditions.append(of.path.startswith(search.path, autoescape=True))
+    if search.path_not is not None:
+        conditions.append(~of.path.startswith(search.path_not, autoescape=True))
+    if not search.reads:
+        conditions.append(of.method.not_in(("GET", "HEAD")))
     if search.request_id is not None:
         conditions.append(of.request_id == search.request_id)
     conditions += [of[name] == value for name, value in search.equal.items()]

@@ -12,6 +12,7 @@ _EXACT = frozenset(
         "/readyz",
         "/metrics",
         "/api/hello",
+        "/console",
         "/v1/chat/completions",
         "/v1/complete",
         "/v1/files",
@@ -35,6 +36,7 @@ _BELOW = (
     ("/foundry/", "/foundry"),
     ("/aws/", "/aws"),
     ("/_understudy/", "/_understudy"),
+    ("/console/", "/console"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Subquery, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from understudy.usage.tables import COSTS, usage_days, usage_dimensions
@@ -38,6 +38,18 @@ def month_of(at: float) -> Month:
     return Month(int(start.timestamp()), int(following.timestamp()))
 
 
+def _costs(*within: ColumnElement[bool]) -> Subquery:
+    """What each combination of dimensions cost. Added up before it is joined: SQLite would else go through all the days
+    once for each combination of an organization."""
+    of = usage_days.c
+    return (
+        select(of.dimension_id, func.sum(_COST).label("cost"))
+        .where(*within)
+        .group_by(of.dimension_id)
+        .subquery("costs")
+    )
+
+
 Scope = tuple[str, str, str]
 """An organization's id; `organization`, `workspace`, `user` (also service accounts) or `api_key`; and the id of that,
 empty for the organization."""
@@ -47,11 +59,9 @@ async def spent_in(connection: AsyncConnection, month: Month, organization: str 
     """What was spent in a month, in nano-dollars, by that organization or by all."""
     of = usage_dimensions.c
     by = (of.organization_id, of.workspace_id, of.actor_id, of.api_key_id)
+    days = _costs(usage_days.c.bucket >= month.start, usage_days.c.bucket < month.end)
     query = (
-        select(*by, func.sum(_COST))
-        .join_from(usage_days, usage_dimensions, of.id == usage_days.c.dimension_id)
-        .where(usage_days.c.bucket >= month.start, usage_days.c.bucket < month.end)
-        .group_by(*by)
+        select(*by, func.sum(days.c.cost)).join_from(days, usage_dimensions, of.id == days.c.dimension_id).group_by(*by)
     )
     if organization is not None:
         query = query.where(of.organization_id == organization)
@@ -69,9 +79,10 @@ async def spent_in(connection: AsyncConnection, month: Month, organization: str 
 async def spent_ever(connection: AsyncConnection, organization: str | None = None) -> dict[str, int]:
     """What that organization, or each, has spent in all, in nano-dollars."""
     of = usage_dimensions.c
+    days = _costs()
     query = (
-        select(of.organization_id, func.sum(_COST))
-        .join_from(usage_days, usage_dimensions, of.id == usage_days.c.dimension_id)
+        select(of.organization_id, func.sum(days.c.cost))
+        .join_from(days, usage_dimensions, of.id == days.c.dimension_id)
         .group_by(of.organization_id)
     )
     if organization is not None:

@@ -49,8 +49,9 @@ NOT_PROMPTED: Final[tuple[NotPrompted, ...]] = (
     NotPrompted("metadata.user_id", "Says for whom the client asks. Nothing is done with it here."),
     NotPrompted("user_profile_id", "Says on whose behalf the client asks. Nothing is done with it here."),
     NotPrompted("stop_sequences.*", "Ends the answer where it comes up, and then stands in `stop_sequence`."),
+    NotPrompted("fallback_credit_token.**", "Says how the prompt is billed."),
     NotPrompted(
-        "fallbacks.**", "Says who answers where the model refuses. Nothing here refuses by itself, so none is asked."
+        "fallbacks.**", "Says who answers where the model declines; that model is asked what the request says."
     ),
     NotPrompted("inference_geo", "Names where the model may run, and is repeated in `usage`."),
     NotPrompted("diagnostics.previous_message_id", "Names the answer with whose prompt the cache compares this one."),

@@ -58,10 +58,10 @@ def check_jwks(jwks: Jwks, issuer_url: str, fetcher: Fetcher | None) -> None:
     if jwks.get("ca_cert_pem") is not None:
         raise InvalidRequestError("jwks.ca_cert_pem: certificate authorities of one's own are not supported")
     if jwks["type"] == "explicit_url":
-        _check_url("jwks.url", jwks["url"], fetcher)
+        check_url("jwks.url", jwks["url"], fetcher)
     else:
         base = jwks.get("discovery_base")
-        _check_url("issuer_url" if base is None else "jwks.discovery_base", base or issuer_url, fetcher)
+        check_url("issuer_url" if base is None else "jwks.discovery_base", base or issuer_url, fetcher)
 
 
 def _check_key(path: str, key: Mapping[str, Any]) -> None:
@@ -73,7 +73,8 @@ def _check_key(path: str, key: Mapping[str, Any]) -> None:
         raise InvalidRequestError(f"{path}: must be an RSA or EC key for signatures, RSA of at least 2048 bits")
 
 
-def _check_url(name: str, text: str, fetcher: Fetcher | None) -> None:
+def check_url(name: str, text: str, fetcher: Fetcher | None) -> None:
+    """400 for a URL that is not an issuer's to name: see above."""
     if fetcher is None:
         raise InvalidRequestError(f"{name}: fetching is switched off here. Give the keys as jwks.type inline.")
     try:
@@ -165,19 +166,20 @@ class KeySource:
     async def _fetch(self, base: str, *, discovery: bool) -> list[dict[str, Any]]:
         url = base
         if discovery:
-            document = await self._json(base.rstrip("/") + "/.well-known/openid-configuration")
+            document = await self.document(base.rstrip("/") + "/.well-known/openid-configuration")
             url = document.get("jwks_uri")
             if not isinstance(url, str):
                 raise KeysUnavailableError("the discovery document has no jwks_uri")
-        keys = (await self._json(url)).get("keys")
+        keys = (await self.document(url)).get("keys")
         if not isinstance(keys, list):
             raise KeysUnavailableError("the key set has no keys")
         return [cast("dict[str, Any]", key) for key in cast("list[object]", keys)[:_MOST_KEYS] if isinstance(key, dict)]
 
-    async def _json(self, url: str) -> dict[str, Any]:
+    async def document(self, url: str) -> dict[str, Any]:
+        """The JSON object at a URL that an issuer, or who configured it, named. Raises KeysUnavailableError."""
         try:
             # Once more, for a discovery document may name any URL.
-            _check_url("url", url, self._fetcher)
+            check_url("url", url, self._fetcher)
             fetcher = cast("Fetcher", self._fetcher)
             fetched = await fetcher.fetch(url, most_bytes=_MOST_BYTES, timeout=_TIMEOUT)
             if fetched.final_url != str(fetcher.guard.judge(url).url):

@@ -21,7 +21,7 @@ from understudy.organization.people.shapes import InviteCreateParams, InviteList
 from understudy.organization.people.users import insert_user, refuse_member
 from understudy.organization.roles import require
 from understudy.organization.rows import find_row
-from understudy.organization.store import Actor, Store, from_json, to_json
+from understudy.organization.store import Actor, Change, Store, from_json, to_json
 from understudy.organization.tables import invites, rbac_group_members, rbac_groups
 from understudy.storage.secrets import RootSecret
 from understudy.wire.errors import InvalidRequestError
@@ -120,26 +120,37 @@ class Invites:
 
     async def accept(self, actor: Actor, token: str, name: str) -> dict[str, Any]:
         """The user that the invited has become. A token works once; 400 for any that does not, whatever the reason."""
+        row = await self.find(token)
+        async with self._store.change(row.organization_id, actor) as change:
+            return await admit(change, row.id, name)
+
+    async def find(self, token: str) -> Any:
+        """The row of the invite that a token is for, which may be over. 400 for a token that is none's."""
         invite_id, _, seal = token.partition(".")
         async with self._store.connect() as connection:
             row = (await connection.execute(select(invites).where(invites.c.id == invite_id))).one_or_none()
-        if row is None or not any(hmac.compare_digest(_seal(key, row), seal) for key in self._keys):
+        given = seal.encode("utf-8", "surrogatepass")
+        if row is None or not any(hmac.compare_digest(_seal(key, row).encode(), given) for key in self._keys):
             raise _refused()
-        async with self._store.change(row.organization_id, actor) as change:
-            # Read once more: now nobody else can accept it at the same time.
-            row = (await change.connection.execute(select(invites).where(invites.c.id == invite_id))).one()
-            if invite_status(row, change.now) != "pending":
-                raise _refused()
-            await refuse_member(change.connection, row.organization_id, row.email)
-            values = {"accepted_at": change.now}
-            await change.connection.execute(update(invites).where(invites.c.id == invite_id).values(values))
-            made = await insert_user(change, row.email, name, row.role)
-            there = select(rbac_groups.c.id).where(rbac_groups.c.id.in_(from_json(row.rbac_group_ids)))
-            for group_id in (await change.connection.execute(there)).scalars().all():
-                joined = {"rbac_group_id": group_id, "user_id": made["id"], "created_at": change.now}
-                await change.connection.execute(insert(rbac_group_members).values(joined))
-            await change.log("invite_accepted", "invite", invite_id, before=invite(row, change.now), after=made)
-        return made
+        return row
+
+
+async def admit(change: Change, invite_id: str, name: str) -> dict[str, Any]:
+    """Make the invited a user, in a transaction that nobody else can be in at the same time. 400 unless it is
+    pending."""
+    row = (await change.connection.execute(select(invites).where(invites.c.id == invite_id))).one()
+    if invite_status(row, change.now) != "pending":
+        raise _refused()
+    await refuse_member(change.connection, row.organization_id, row.email)
+    values = {"accepted_at": change.now}
+    await change.connection.execute(update(invites).where(invites.c.id == invite_id).values(values))
+    made = await insert_user(change, row.email, name, row.role)
+    there = select(rbac_groups.c.id).where(rbac_groups.c.id.in_(from_json(row.rbac_group_ids)))
+    for group_id in (await change.connection.execute(there)).scalars().all():
+        joined = {"rbac_group_id": group_id, "user_id": made["id"], "created_at": change.now}
+        await change.connection.execute(insert(rbac_group_members).values(joined))
+    await change.log("invite_accepted", "invite", invite_id, before=invite(row, change.now), after=made)
+    return made
 
 
 def _refused() -> InvalidRequestError:
@@ -154,11 +165,19 @@ async def _find(connection: AsyncConnection, organization_id: str, invite_id: st
     return await find_row(connection, invites, organization_id, invite_id, "Invite")
 
 
-async def _refuse_pending(connection: AsyncConnection, organization_id: str, email: str, now: float) -> None:
+async def find_pending(connection: AsyncConnection, organization_id: str, email: str, now: float) -> Any:
+    """The row of the pending invite of an address, or None."""
     where = (invites.c.organization_id == organization_id) & (invites.c.email_key == email_key(email))
     for row in (await connection.execute(select(invites).where(where))).all():
         if invite_status(row, now) == "pending" and same_address(row.email, email):
-            raise coded("invite_already_exists", f"A pending invite already exists for {email}: {row.id}")
+            return row
+    return None
+
+
+async def _refuse_pending(connection: AsyncConnection, organization_id: str, email: str, now: float) -> None:
+    row = await find_pending(connection, organization_id, email, now)
+    if row is not None:
+        raise coded("invite_already_exists", f"A pending invite already exists for {email}: {row.id}")
 
 
 async def _check_groups(connection: AsyncConnection, organization_id: str, groups: list[str]) -> None:

@@ -24,7 +24,8 @@ from understudy.organization.tables import api_keys, rbac_group_members, users, 
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import new_id
 
-_GOVERNING: Final = ("admin", "owner", "primary_owner")
+GOVERNING: Final = ("admin", "owner", "primary_owner")
+"""Roles of which one at least is always held."""
 
 
 class Users:
@@ -61,7 +62,7 @@ class Users:
             row = await find_user(change.connection, principal.organization_id, user_id)
             if row.role in ADMINISTRATIVE:
                 raise InvalidRequestError(f"Members with the role {row.role} cannot be changed through this API")
-            return await _set_role(change, row, role)
+            return await change_role(change, row, role)
 
     async def set_role(
         self, principal: Principal, actor: Actor, user_id: str, role: OrganizationRole
@@ -72,9 +73,9 @@ class Users:
             row = await find_user(change.connection, principal.organization_id, user_id)
             if row.role in ADMINISTRATIVE or role in ADMINISTRATIVE:
                 require(principal, "admins:write")
-            if role not in _GOVERNING:
+            if role not in GOVERNING:
                 await _refuse_last_administrator(change.connection, row)
-            return await _set_role(change, row, role)
+            return await change_role(change, row, role)
 
     async def add(self, principal: Principal, actor: Actor, params: UserAddParams) -> dict[str, Any]:
         """A member without an invite. 400 `already_member`, and for one too many."""
@@ -111,7 +112,7 @@ class Users:
         return {"id": user_id, "type": "user_deleted"}
 
     async def sign_out(self, principal: Principal, actor: Actor, user_id: str) -> dict[str, Any]:
-        """The member, unchanged: keys outlive it, and nobody is signed in here. What is asked is written down.
+        """The member, unchanged, whose sessions in the Console are over. Keys outlive it.
 
         400 for the primary owner and for oneself, 403 for administrators whom the caller may not manage (SDK 2.12.0).
         """
@@ -126,6 +127,7 @@ class Users:
                 if row.role == "membership_admin":
                     raise denied("cannot_sign_out_membership_admin", "Your role does not sign out membership admins")
                 raise denied("cannot_sign_out_owner", "Your role does not sign out owners and administrators")
+            await change.connection.execute(update(users).where(users.c.id == user_id).values(signed_out_at=change.now))
             await change.log("user_signed_out", "user", user_id)
             return user(row)
 
@@ -137,11 +139,17 @@ async def find_user(connection: AsyncConnection, organization_id: str, user_id: 
 
 async def refuse_member(connection: AsyncConnection, organization_id: str, email: str) -> None:
     """400 `already_member` if a member has this address. The message names the user (SDK 2.12.0)."""
+    row = await find_by_email(connection, organization_id, email)
+    if row is not None:
+        raise coded("already_member", f"{email} already belongs to the user {row.id}")
+
+
+async def find_by_email(connection: AsyncConnection, organization_id: str, email: str) -> Any:
+    """The row of the present member with that address, or None."""
     where = (users.c.organization_id == organization_id) & users.c.removed_at.is_(None)
-    alike = select(users.c.id, users.c.email).where(where, users.c.email_key == email_key(email))
-    for row in (await connection.execute(alike)).all():
-        if same_address(row.email, email):
-            raise coded("already_member", f"{email} already belongs to the user {row.id}")
+    alike = select(users).where(where, users.c.email_key == email_key(email))
+    rows = (await connection.execute(alike)).all()
+    return next((row for row in rows if same_address(row.email, email)), None)
 
 
 async def insert_user(change: Change, email: str, name: str, role: str) -> dict[str, Any]:
@@ -161,7 +169,8 @@ async def insert_user(change: Change, email: str, name: str, role: str) -> dict[
     return made
 
 
-async def _set_role(change: Change, row: Any, role: str) -> dict[str, Any]:
+async def change_role(change: Change, row: Any, role: str) -> dict[str, Any]:
+    """The user of that row with another role."""
     if role == row.role:
         return user(row)
     await change.connection.execute(update(users).where(users.c.id == row.id).values(role=role))
@@ -183,5 +192,5 @@ async def _refuse_last_member(connection: AsyncConnection, organization_id: str)
 
 
 async def _refuse_last_administrator(connection: AsyncConnection, row: Any) -> None:
-    if row.role in _GOVERNING and await _count(connection, row.organization_id, *_GOVERNING) == 1:
+    if row.role in GOVERNING and await _count(connection, row.organization_id, *GOVERNING) == 1:
         raise InvalidRequestError("The user is the organization's last administrator")

@@ -243,7 +243,7 @@ class AdvisorTool20260301Param(ToolOptions):
     name: Literal["advisor"]
     type: Literal["advisor_20260301"]
     caching: NotRequired[CacheControl | None]
-    max_tokens: NotRequired[Count | None]
+    max_tokens: NotRequired[Annotated[int, Limits(ge=1024)] | None]
     max_uses: NotRequired[Count | None]
 
 

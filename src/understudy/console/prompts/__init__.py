@@ -1,0 +1,1 @@
+"""Prompts that people save in the Workbench, with versions, test cases and results."""
