@@ -66,7 +66,7 @@ RANKINGS: Final[Mapping[str, tuple[Width | None, int, bool]]] = {
 """The Analytics API's, each the first page of 1,000 rows: the width of buckets, days, whether ordered by time."""
 
 
-async def fill(db: Database, rows: int, until: float) -> None:
+async def fill(db: Database, rows: int, until: float, organization: str = ORGANIZATION) -> None:
     """Make `rows` usage rows of the 30 days before `until`, and their sums."""
     sqlite = db.dialect == "sqlite"
     count = WORKSPACES * KEYS * len(MODELS)
@@ -74,7 +74,7 @@ async def fill(db: Database, rows: int, until: float) -> None:
         {
             **dict.fromkeys(DIMENSIONS, ""),
             "id": number + 1,
-            "organization_id": ORGANIZATION,
+            "organization_id": organization,
             "workspace_id": f"wrkspc_01benchmark{number // len(MODELS) // KEYS:014}",
             "api_key_id": f"apikey_01benchmark{number // len(MODELS):014}",
             "model": MODELS[number % len(MODELS)],
