@@ -61,6 +61,7 @@ class EngineTurn:
     other may use. `server_functions` may be called beside the client's tools; their calls name `SERVER` as toolset.
     `goes_on`: `model` has written the answer so far, and if it can shall write the rest.
     `summarizes`: what is asked for, in the last message, is a summary of the conversation; no tool may be called.
+    `declined_before`: another model has declined to answer this request, and this one is its fallback.
     """
 
     model: EngineModel
@@ -76,6 +77,7 @@ class EngineTurn:
     server_functions: Sequence[ServerFunction] = ()
     goes_on: bool = False
     summarizes: bool = False
+    declined_before: bool = False
 
 
 @dataclass(slots=True, frozen=True)

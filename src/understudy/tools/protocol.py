@@ -6,23 +6,36 @@ run here between two calls of the engine, and both the call and its result are b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from understudy.wire.server_tools import ServerFunction
+
+
+class OtherModels(Protocol):
+    """Asks further models on behalf of a request: each call is limited and billed as a request of its own."""
+
+    def most_tokens(self, model: str) -> int | None:
+        """The most that a request may ask for of the model of this name; None where nobody answers for it."""
+        ...
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The Message that answers a Messages request. Raises the API's errors."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A request that keeps all rules, and whose it is. `betas` are those that it was sent with; `counting`: its tokens
-    are asked for, and nothing will run."""
+    are asked for, and nothing will run. `others` is None only there."""
 
     organization_id: str
     workspace_id: str
     request: dict[str, Any]
     betas: Collection[str] = ()
     counting: bool = False
+    others: OtherModels | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +56,24 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUse:
+    """The tokens of a call of another model, named by its id."""
+
+    model: str
+    input_tokens: int
+    cache_read_input_tokens: int
+    ephemeral_5m_input_tokens: int
+    ephemeral_1h_input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class ToolResult:
     """The block that answers a call: its type and content, and `is_error` and `caller` where it has such fields. The
     numbers are what is billed beside tokens.
 
     `read` is what the model reads in the place of a content that is not for it; None where it reads the content.
+    `advised` is the call of another model that it took.
     """
 
     type: str
@@ -57,6 +83,7 @@ class ToolResult:
     is_error: bool | None = None
     caller: dict[str, Any] | None = None
     read: Any = None
+    advised: ModelUse | None = None
 
     def block(self, call_id: str) -> dict[str, Any]:
         block: dict[str, Any] = {"type": self.type, "tool_use_id": call_id}
@@ -100,6 +127,27 @@ class ToolSession(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class CodeSession(ToolSession, Protocol):
+    """The part of a tool that runs code which may call the other tools of the request."""
+
+    def offer(self, functions: Sequence[ServerFunction]) -> Collection[str]:
+        """To be called first, with the functions that this server runs. Returns the names of those that only code may
+        call."""
+        ...
+
+    def has_begun(self, call: ToolCall) -> bool:
+        """Whether its code has called tools before."""
+        ...
+
+    def steps(
+        self, call: ToolCall, run: Callable[[ToolCall], Awaitable[ToolResult]]
+    ) -> AsyncGenerator[dict[str, Any] | ToolResult]:
+        """Run a call: the blocks of the calls that its code makes, then its result. Without a result, code waits for
+        those of the client's tools that it has called. `run` runs calls of the other tools."""
+        ...
+
+
 class ServerTool(Protocol):
     """One kind of tool that this server runs."""
 
@@ -107,6 +155,7 @@ class ServerTool(Protocol):
         """Whether tools of that `type` are this one's."""
         ...
 
-    async def session(self, asked: Asked) -> ToolSession:
-        """Look up all that the request names for it. Raises the API's errors."""
+    async def session(self, asked: Asked) -> ToolSession | None:
+        """Look up all that the request names for it. None where it is of no use to the request after all. Raises the
+        API's errors."""
         ...

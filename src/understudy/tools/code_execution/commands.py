@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from understudy.sandbox.interface import INPUT_DIR, OUTPUTS, PathError, QuotaError, Sandbox
+from understudy.sandbox.interface import INPUT_DIR, OUTPUTS, Executed, PathError, QuotaError, Sandbox
 from understudy.tools.code_execution.functions import BASH, PYTHON
 from understudy.tools.code_execution.outputs import Kept, OutputTooLargeError
 from understudy.tools.protocol import ToolCall, ToolResult
@@ -22,7 +22,7 @@ KeepOutputs = Callable[[Sandbox, str], Awaitable[Kept]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
+class Form:
     """What calls of one name are called in their results."""
 
     input: str
@@ -33,10 +33,12 @@ class _Form:
 
 
 _FORMS: Final = {
-    BASH: _Form("command", "bash_code_execution_result", "bash_code_execution_output", False, {}),
+    BASH: Form("command", "bash_code_execution_result", "bash_code_execution_output", False, {}),
     # Recorded of 20250522: no line break at the end, and a reason that was always null.
-    PYTHON: _Form("code", "code_execution_result", "code_execution_output", True, {"abort_reason": None}),
+    PYTHON: Form("code", "code_execution_result", "code_execution_output", True, {"abort_reason": None}),
 }
+CELL: Final = replace(_FORMS[PYTHON], strips_end=False)
+"""Of code that may call tools (recorded 2026-03 to 2026-05)."""
 
 
 def command_error(name: str, code: str) -> ToolResult:
@@ -59,6 +61,13 @@ async def execute(sandbox: Sandbox, call: ToolCall, seconds: float, most: int, k
     executed = await sandbox.exec(argv, timeout=seconds, environment={"OUTPUT_DIR": directory, "INPUT_DIR": INPUT_DIR})
     if executed.timed_out:
         return command_error(call.name, "execution_time_exceeded")
+    return await as_result(sandbox, call, executed, directory, most, keep, _FORMS[call.name])
+
+
+async def as_result(
+    sandbox: Sandbox, call: ToolCall, executed: Executed, directory: str, most: int, keep: KeepOutputs, form: Form
+) -> ToolResult:
+    """How what was run has ended, with the files that it left in `directory`."""
     too_large = executed.truncated or len(executed.stdout) + len(executed.stderr) > most
     if too_large and call.name == BASH:
         # "Command output exceeded the maximum size".

@@ -30,6 +30,16 @@ def _fields(properties: dict[str, Any], *required: str) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
+_CELL: Final = (
+    "Runs Python code and returns what it prints. Variables and imports stay for later calls. The code may use `await` "
+    "at its top level."
+)
+_CALLS: Final = (
+    "\n\nThe code can call tools: they are async functions, there without an import. Each takes one dict of arguments "
+    'and returns a string, often JSON, as in `rows = json.loads(await query({"table": "sales"}))`. Call them in loops, '
+    "and independent ones together with asyncio.gather; print only what is needed for the answer. The functions are:"
+)
+
 _BASH_INPUT: Final = _fields({"command": _text("The command, for bash.")}, "command")
 _PYTHON_INPUT: Final = _fields({"code": _text("The program. Only what it prints is seen.")}, "code")
 _EDITOR_INPUT: Final = {
@@ -60,6 +70,12 @@ _EDITOR_INPUT: Final = {
         {"if": {"properties": {"command": {"const": "str_replace"}}}, "then": {"required": ["old_str"]}},
     ],
 }
+
+
+def cell_function(kind: str, told: str) -> ServerFunction:
+    """The function that runs code which may call tools; `told` names them. `kind` is that of the tool that brings
+    it."""
+    return ServerFunction(kind, PYTHON, f"{_CELL} {_PLACE}{_CALLS if told else ''}{told}", _PYTHON_INPUT)
 
 
 def functions_of(kind: str) -> tuple[ServerFunction, ...]:

@@ -6,10 +6,12 @@ Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-too
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import unquote, urlsplit
+
+from understudy.wire.errors import InvalidRequestError
 
 _LABEL: Final = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 
@@ -85,6 +87,20 @@ class DomainFilter:
 
     def _any(self, among: tuple[Domain, ...], host: str, path: str) -> bool:
         return any(domain.covers(host, path) for domain in among if self.with_paths or domain.path is None)
+
+
+def declared_tool(
+    request: dict[str, Any], kinds: Collection[str], *, with_paths: bool
+) -> tuple[dict[str, Any], DomainFilter]:
+    """The web tool of a request that is of one of these types, and the URLs that it may use. Raises
+    InvalidRequestError."""
+    tools = cast("list[dict[str, Any]]", request["tools"])
+    place, tool = next((place, tool) for place, tool in enumerate(tools) if tool.get("type") in kinds)
+    try:
+        return tool, domain_filter(tool.get("allowed_domains"), tool.get("blocked_domains"), with_paths=with_paths)
+    except ValueError as error:
+        # Text: [guess]; "invalid domain formats are rejected at request time with a 400" (server-tools.md).
+        raise InvalidRequestError(f"tools.{place}.{tool['name']}: Invalid domain format: {error}") from None
 
 
 def domain_filter(allowed: Sequence[str] | None, blocked: Sequence[str] | None, *, with_paths: bool) -> DomainFilter:

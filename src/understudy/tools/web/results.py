@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.engines.materials import WebResult
-from understudy.tools.web.sealed import CONTENT, INDEX, Sealed
+from understudy.tools.protocol import ToolResult
+from understudy.tools.web.sealed import CONTENT, INDEX, MOST_BYTES, OUTPUT, Sealed
 from understudy.wire.errors import InvalidRequestError
 
 _Block: TypeAlias = dict[str, Any]
+
+_SEALED_RESULT: Final = "encrypted_code_execution_result"
+OUTPUT_BYTES: Final = MOST_BYTES
+"""Of what code has printed, as far as it is passed on sealed."""
 
 TEXT: Final = "text"
 """The member of an opened result that says what stood there sealed."""
@@ -50,7 +56,9 @@ def _opened(block: _Block, path: str, sealed: Sealed, organization_id: str) -> _
                     f"{path}.citations.{place}.encrypted_index: Invalid encrypted index in web search citation"
                 )
         return block
-    found = block.get("content")
+    found: Any = block.get("content")
+    if block["type"] == "code_execution_tool_result" and found["type"] == _SEALED_RESULT:
+        return {**block, "content": _opened_result(found, path, sealed, organization_id)}
     if block["type"] != "web_search_tool_result" or not isinstance(found, list):
         return block
     results: list[_Block] = []
@@ -67,6 +75,26 @@ def _opened(block: _Block, path: str, sealed: Sealed, organization_id: str) -> _
 def read_result(result: _Block, text: str) -> _Block:
     """A result as the model reads it."""
     return {**{name: value for name, value in result.items() if name != "encrypted_content"}, TEXT: text}
+
+
+def sealed_result(result: ToolResult, sealed: Sealed, organization_id: str) -> ToolResult:
+    """What code has printed that had results of a search before it, of which the client may read as little (recorded:
+    the block has no `abort_reason`)."""
+    content: _Block = result.content
+    if "stdout" not in content:
+        return result
+    text = content["stdout"].encode()[:OUTPUT_BYTES].decode(errors="ignore")
+    kept = {name: content[name] for name in ("stderr", "return_code", "content")}
+    hidden = sealed.seal(OUTPUT, organization_id, text)
+    shown = {"type": _SEALED_RESULT, "encrypted_stdout": hidden, **kept}
+    return replace(result, content=shown, read={"type": _SEALED_RESULT, "stdout": text, **kept})
+
+
+def _opened_result(content: _Block, path: str, sealed: Sealed, organization_id: str) -> _Block:
+    text = sealed.open(OUTPUT, organization_id, content["encrypted_stdout"])
+    if text is None:
+        raise InvalidRequestError(f"{path}.content.encrypted_stdout: Invalid encrypted stdout in code execution result")
+    return {**{name: value for name, value in content.items() if name != "encrypted_stdout"}, "stdout": text}
 
 
 def web_results(request: _Block, sealed: Sealed, organization_id: str) -> tuple[WebResult, ...]:

@@ -20,7 +20,8 @@ PURPOSE: Final = "web results"
 
 CONTENT: Final = "web_search_result"
 INDEX: Final = "web_search_result_location"
-"""What `encrypted_content` and `encrypted_index` are sealed as."""
+OUTPUT: Final = "encrypted_code_execution_result"
+"""What `encrypted_content`, `encrypted_index` and `encrypted_stdout` are sealed as."""
 
 # Field 2 of a protobuf message, as those of the real service begin (recorded).
 _TAG: Final = 0x12
@@ -32,9 +33,10 @@ MOST_BYTES: Final = 64 * 1024
 
 
 class Sealed:
-    """Seals with the first of `keys` (key id, 32 bytes) and opens what any of them sealed."""
+    """Seals with the first of `keys` (key id, 32 bytes) and opens what any of them sealed. `most_bytes`: of a text."""
 
-    def __init__(self, keys: Sequence[tuple[str, bytes]]) -> None:
+    def __init__(self, keys: Sequence[tuple[str, bytes]], most_bytes: int = MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._keys = {
             hashlib.blake2b(key_id.encode(), digest_size=_ID).digest(): (
                 hmac.digest(key, b"authenticate", "sha256"),
@@ -45,9 +47,9 @@ class Sealed:
         self._newest = next(iter(self._keys))
 
     def seal(self, kind: str, organization_id: str, text: str) -> str:
-        """The same text is sealed alike. Raises ValueError beyond MOST_BYTES."""
+        """The same text is sealed alike. Raises ValueError for a longer one than is sealed."""
         raw = text.encode("utf-8", "surrogatepass")
-        if len(raw) > MOST_BYTES:
+        if len(raw) > self._most_bytes:
             raise ValueError("the text is too long to be sealed")
         packed = zlib.compress(raw, 6)
         plain = len(packed).to_bytes(4, "big") + packed
@@ -58,7 +60,7 @@ class Sealed:
 
     def open(self, kind: str, organization_id: str, sealed: str) -> str | None:
         """The text; None for what was not sealed here for this very organization and kind."""
-        if len(sealed) > 2 * MOST_BYTES:
+        if len(sealed) > 2 * self._most_bytes:
             return None
         try:
             raw = base64.b64decode(sealed, validate=True)

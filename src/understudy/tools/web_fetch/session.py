@@ -1,23 +1,21 @@
 """Web fetch in one turn.
 
 Source: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-fetch-tool (2026-08); recorded answers of
-2025-09 to 2026-08. Later versions of the tool fetch from within code by default; here the model calls all of them
-directly.
+2025-09 to 2026-08. Later versions of the tool fetch from within code by default (see tools/programmatic).
 """
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import structlog
 
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import count_text, cut, decode, encode
 from understudy.tools.protocol import Asked, ToolCall, ToolResult
-from understudy.tools.web.domains import DomainFilter, domain_filter
+from understudy.tools.web.domains import DomainFilter, declared_tool
 from understudy.tools.web_fetch.fetching import FetchFailedError, Fetching, WebPage
 from understudy.tools.web_fetch.urls import UrlsOfConversation, canonical
-from understudy.wire.errors import InvalidRequestError
 from understudy.wire.server_tools import ServerFunction
 
 _log = structlog.stdlib.get_logger("understudy.tools")
@@ -53,14 +51,7 @@ class WebFetch:
         return kind in KINDS
 
     async def session(self, asked: Asked) -> WebFetchSession:
-        tools = cast("list[dict[str, Any]]", asked.request["tools"])
-        place, tool = next((place, tool) for place, tool in enumerate(tools) if tool.get("type") in KINDS)
-        try:
-            domains = domain_filter(tool.get("allowed_domains"), tool.get("blocked_domains"), with_paths=False)
-        except ValueError as error:
-            # Text: [guess]; "invalid domain formats are rejected at request time with a 400" (server-tools.md).
-            raise InvalidRequestError(f"tools.{place}.web_fetch: Invalid domain format: {error}") from None
-        return WebFetchSession(self, asked, tool, domains)
+        return WebFetchSession(self, asked, *declared_tool(asked.request, KINDS, with_paths=False))
 
 
 class WebFetchSession:
@@ -78,6 +69,7 @@ class WebFetchSession:
         self._citations: dict[str, Any] | None = declared.get("citations")
         self._use_cache = declared.get("use_cache") is not False
         self._url_sources: dict[str, Any] | None = declared.get("url_sources")
+        self._urls: UrlsOfConversation | None = None
         self.functions = (ServerFunction(declared["type"], NAME, _DESCRIPTION, _INPUT),)
 
     def answers(self, name: str) -> bool:
@@ -103,7 +95,10 @@ class WebFetchSession:
         if "://" not in url:
             url = "https://" + url
         # What the turn has found by now counts as well.
-        if url not in UrlsOfConversation(call.messages or self._messages, self._url_sources):
+        if self._urls is None:
+            self._urls = UrlsOfConversation(self._messages, self._url_sources)
+        self._urls.add(call.messages)
+        if url not in self._urls:
             return _failed("url_not_in_prior_context")
         if not self._domains.allows(url):
             return _failed("url_not_allowed")

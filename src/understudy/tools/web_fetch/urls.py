@@ -63,14 +63,27 @@ class UrlsOfConversation:
     def __init__(self, messages: Sequence[_Block], url_sources: Mapping[str, Any] | None) -> None:
         self._sources = url_sources or {}
         self._found: set[str] = set()
-        names: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        # What was read, by its identity, and kept so that nothing else can have that.
+        self._read: dict[int, _Block] = {}
+        self.add(messages)
+
+    def add(self, messages: Sequence[_Block]) -> None:
+        """The conversation as it has become. What was read before is not read again: code may fetch a hundred times."""
         for message in messages:
             content: Any = message["content"]
-            blocks = cast("list[_Block]", content) if isinstance(content, list) else []
-            if message["role"] == "user" and isinstance(content, str):
+            if isinstance(content, list):
+                for block in cast("list[_Block]", content):
+                    if self._is_new(block):
+                        self._add(message["role"], block, self._names)
+            elif message["role"] == "user" and self._is_new(message):
                 self._add_user(content)
-            for block in blocks:
-                self._add(message["role"], block, names)
+
+    def _is_new(self, part: _Block) -> bool:
+        if id(part) in self._read:
+            return False
+        self._read[id(part)] = part
+        return True
 
     def __contains__(self, url: str) -> bool:
         wanted = canonical(url)

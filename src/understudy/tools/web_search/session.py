@@ -1,8 +1,8 @@
 """Web search in one turn.
 
 Sources: https://platform.claude.com/docs/en/agents-and-tools/tool-use/web-search-tool (2026-08); recorded answers of
-2025-06 to 2026-08 have up to ten results. Later versions of the tool search from within code by default; here the model
-calls all of them directly, and they find the same.
+2025-06 to 2026-08 have up to ten results. Later versions of the tool search from within code by default (see
+tools/programmatic), and find the same.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ import structlog
 
 from understudy.tools.protocol import Asked, ToolCall, ToolResult
 from understudy.tools.web.documents import Page
-from understudy.tools.web.domains import DomainFilter, domain_filter
+from understudy.tools.web.domains import DomainFilter, declared_tool
 from understudy.tools.web.providers import SearchFailedError, SearchProvider
 from understudy.tools.web.results import read_result
 from understudy.tools.web.sealed import CONTENT, Sealed
-from understudy.wire.errors import InvalidRequestError
 from understudy.wire.server_tools import ServerFunction
 
 _log = structlog.stdlib.get_logger("understudy.tools")
@@ -59,14 +58,7 @@ class WebSearch:
         return kind in KINDS
 
     async def session(self, asked: Asked) -> WebSearchSession:
-        tools = cast("list[dict[str, Any]]", asked.request["tools"])
-        place, tool = next((place, tool) for place, tool in enumerate(tools) if tool.get("type") in KINDS)
-        try:
-            domains = domain_filter(tool.get("allowed_domains"), tool.get("blocked_domains"), with_paths=True)
-        except ValueError as error:
-            # Text: [guess]; "invalid domain formats are rejected at request time with a 400" (server-tools.md).
-            raise InvalidRequestError(f"tools.{place}.web_search: Invalid domain format: {error}") from None
-        return WebSearchSession(self, asked, tool, domains)
+        return WebSearchSession(self, asked, *declared_tool(asked.request, KINDS, with_paths=True))
 
 
 class WebSearchSession:
