@@ -28,6 +28,15 @@ _DOCUMENT = {
 _REDACTED = (
     "ANTHROPIC_MAGIC_STRING_TRIGGER_REDACTED_THINKING_46C9A13E193C177646C7398A98432ECCCE4C1253D5E2D82641AC0E52CC2876CB"
 )
+# Documented for tests of refusals. Put together here, as in the simulator.
+_REFUSED = "ANTHROPIC_MAGIC_STRING_TRIGGER_" + (
+    "REFUSAL_1FAEFB6177B4672DEE07F9D3AFC62588CCD2631EDCF22E8CCC1FB35B501C9C86"
+)
+
+_ADVISOR = {"type": "advisor_20260301", "name": "advisor", "model": "claude-opus-5-5"}
+
+BETAS = "server-side-fallback-2026-07-01,advisor-tool-2026-03-01"
+"""`anthropic-beta` of all requests."""
 
 
 def _asks(text: str, *before: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -41,6 +50,8 @@ REQUESTS: tuple[dict[str, Any], ...] = (
     _asks("What is 17 times 23? Think about it.", thinking={"type": "adaptive", "display": "summarized"}),
     _asks("What colour is the grass?", _DOCUMENT),
     _asks(_REDACTED, thinking={"type": "adaptive"}),
+    _asks(_REFUSED, model="claude-opus-5-5", fallbacks="default"),
+    _asks("What is 2+2? Consult the advisor first.", tools=[_ADVISOR]),
 )
 
 

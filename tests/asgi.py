@@ -18,6 +18,7 @@ from understudy.engines.engine import Engine
 from understudy.engines.routing import Routing
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.http.envelope import ApiRoute, Envelope
+from understudy.http.limiting import UNLIMITED, Limits
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 from understudy.messages.completions import CompletionsEndpoint
@@ -81,7 +82,8 @@ class Answer:
 
 class InProcess:
     """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day, `clock`
-    the seconds of the prompt cache; `tools` are what the server runs, `sealed` opens what web searches found."""
+    the seconds of the prompt cache; `tools` are what the server runs, `sealed` opens what web searches found, `advice`
+    what an advisor said, `credit` what refusals are worth. `limits` are asked before any model is."""
 
     def __init__(
         self,
@@ -95,14 +97,26 @@ class InProcess:
         clock: Callable[[], float] = time.time,
         tools: ServerTools = NO_TOOLS,
         sealed: Sealed | None = None,
+        advice: Sealed | None = None,
+        credit: Sealed | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self.records = Records()
         self.key = OneKey()
         routing = Routing(engine or SimulatorEngine(SimulatorSettings()), names)
         preparation = Preparation(
-            Signer(SIGNING_KEYS), pdfs=PdfReader(), fetcher=None, clock=clock, tools=tools, sealed=sealed
+            Signer(SIGNING_KEYS),
+            pdfs=PdfReader(),
+            fetcher=None,
+            clock=clock,
+            tools=tools,
+            sealed=sealed,
+            advice=advice,
+            credit=credit,
         )
-        endpoints = MessagesEndpoints(routing, preparation, http or HttpSettings(), stream or StreamSettings())
+        endpoints = MessagesEndpoints(
+            routing, preparation, http or HttpSettings(), stream or StreamSettings(), limits=limits
+        )
         completions = CompletionsEndpoint(routing, http or HttpSettings())
         models = ModelsEndpoints(routing, today)
 
@@ -143,6 +157,7 @@ class InProcess:
             pieces = iter([(piece, place < len(body) - 1) for place, piece in enumerate(body)] or [(b"", False)])
         answer = Answer(0, {}, b"")
         parts: list[bytes] = []
+        unfinished = True
 
         async def receive() -> dict[str, Any]:
             try:
@@ -153,11 +168,13 @@ class InProcess:
             return {"type": "http.request", "body": piece, "more_body": more}
 
         async def send(message: Any) -> None:
+            nonlocal unfinished
             if message["type"] == "http.response.start":
                 answer.status = message["status"]
                 answer.headers = {n.decode(): v.decode("latin-1") for n, v in message["headers"]}
             else:
                 parts.append(message["body"])
+                unfinished = message.get("more_body", False)
 
         scope = {
             "type": "http",
@@ -175,6 +192,7 @@ class InProcess:
             "state": {},
         }
         await self.app(scope, receive, send)
+        assert not unfinished, "the answer has no end"
         answer.body = b"".join(parts)
         return answer
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from services import Postgres
 from understudy.batches import tables as batches_tables
+from understudy.console import tables as console_tables
 from understudy.files import tables as files_tables
 from understudy.limits import spend_tables
 from understudy.limits import tables as limits_tables
@@ -27,6 +28,7 @@ from understudy.usage import tables as usage_tables
 _ = batches_tables, files_tables, spend_tables, limits_tables, organization_tables, usage_tables
 _ = skills_tables
 _ = sandbox_tables
+_ = console_tables
 
 
 class _Where:

@@ -44,6 +44,9 @@ def check_stream(events: list[Event]) -> None:
         return
     assert events[0]["type"] == "message_start"
     start = events[0]["message"]
+    if start["stop_reason"] is not None:
+        _check_whole(start, events[1:])
+        return
     assert start["content"] == []
     assert start["stop_reason"] is None
     assert start["usage"]["input_tokens"] + start["usage"]["cache_read_input_tokens"] > 0
@@ -108,7 +111,18 @@ def check_stream(events: list[Event]) -> None:
         for block in blocks:
             if block["type"] in {"tool_use", "server_tool_use"} and block["partial"]:
                 json.loads(block["partial"])
-        assert (reason == "tool_use") == any(block["type"] == "tool_use" for block in blocks)
+        # What a model has called before it declined is nobody's to run.
+        last = max((place for place, block in enumerate(blocks) if block["type"] == "fallback"), default=-1)
+        assert (reason == "tool_use") == any(block["type"] == "tool_use" for block in blocks[last + 1 :])
+
+
+def _check_whole(message: Event, rest: list[Event]) -> None:
+    """An answer that no model was asked for: what code has called, in one event (recorded)."""
+    assert [event["type"] for event in rest] == ["message_stop"]
+    assert message["stop_reason"] == "tool_use"
+    assert list(message["usage"]) == ["input_tokens", "output_tokens", "server_tool_use"]
+    assert any(block["type"] == "tool_use" for block in message["content"])
+    assert all(block["caller"]["type"] != "direct" for block in message["content"])
 
 
 _ID = re.compile(r"\b(msg|toolu|srvtoolu|req|container|file)_[0-9A-Za-z]{10,}\b")

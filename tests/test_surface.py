@@ -59,7 +59,7 @@ def test_every_route_that_is_not_built_answers_404_in_the_api_s_form(
 
 def test_what_answers_are_made_of_is_sent_or_reviewed(server: RunningServer, sdk: Sdk) -> None:
     seen: set[str] = set()
-    headers = {"x-api-key": server.api_key, "anthropic-version": "2026-10-21"}
+    headers = {"x-api-key": server.api_key, "anthropic-version": "2026-10-21", "anthropic-beta": asking.BETAS}
     with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=60) as client:
         for request in asking.REQUESTS:
             answer = client.post("/v1/messages", json={**request, "stream": True})

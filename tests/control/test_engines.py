@@ -47,8 +47,9 @@ def test_a_model_is_loaded_answers_and_is_taken_away(serve: ServerStarter) -> No
         loading = client.post(PATH, json={"path": str(path), "models": ["small", "claude-haiku-4-5"]})
         assert loading.status_code == 202, loading.text
         assert (loading.json()["kind"], loading.json()["name"]) == ("llamacpp", "small")
+        assert (loading.json()["load_progress"] or 0.0) <= 1.0
         engine = wait_until_loaded(client, "small")
-        assert (engine["state"], engine["error"]) == ("ready", None)
+        assert (engine["state"], engine["error"], engine["load_progress"]) == ("ready", None, None)
         assert [(model["id"], model["health"]) for model in engine["models"]] == [
             ("small", "ok"),
             ("claude-haiku-4-5", "ok"),
@@ -63,6 +64,11 @@ def test_a_model_is_loaded_answers_and_is_taken_away(serve: ServerStarter) -> No
         answer = sdk.messages.with_raw_response.create(model="claude-haiku-4-5", max_tokens=3, messages=PROMPT)
         assert answer.headers["understudy-engine"].startswith("simulator/")
         assert client.get(f"{PATH}/small").status_code == 404
+        log = client.get("/_understudy/admin/audit_log").json()["data"]
+        told = [(one["action"], one["object"]) for one in log]
+        small = {"type": "engine", "id": "small"}
+        assert told[:2] == [("engine_unloaded", small), ("engine_loaded", small)]
+        assert log[1]["after"] == {"path": str(path), "models": ["small", "claude-haiku-4-5"]}
 
 
 def test_abuse_67_only_sound_files_of_the_directories_are_loaded(serve: ServerStarter, tmp_path: Path) -> None:

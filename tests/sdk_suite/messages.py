@@ -91,9 +91,10 @@ _PARAMETERS = (
         "there is no document that it could point into (citations guide)",
     ),
     Rewrite("body", "speed", "fast", "standard", "fast is for some Opus models, and not this one (fast mode guide)"),
+    Rewrite("body", "output_config.task_budget.total", 1024, 20_000, "the smallest budget (task budgets guide)"),
     # Not built yet, and refused: each is taken out until it is.
     Rewrite("body", "compaction", {"type": "summarize", "instructions": "instructions"}, None, _UNBUILT),
-    Rewrite("body", "fallback_credit_token", "x", None, _UNBUILT),
+    Rewrite("body", "fallback_credit_token", "x", None, "cannot be combined with fallbacks (the SDK's documentation)"),
     Rewrite("body", "mcp_servers", [_MCP_SERVER], [], _UNBUILT),
     Rewrite("body", "thread", {"type": "create"}, None, _UNBUILT),
     *(

@@ -11,6 +11,7 @@ import structlog
 
 from understudy.batches.batch import Batch
 from understudy.batches.caller import caller_of
+from understudy.engines.engine import Background
 from understudy.http.principal import Principal
 from understudy.http.record import RequestRecord
 from understudy.messages.endpoints import MessagesEndpoints
@@ -91,7 +92,7 @@ def result_line(custom_id: str, result: dict[str, Any]) -> bytes:
 class Item:
     """A request on its way."""
 
-    __slots__ = ("_endpoints", "_exchange", "_params", "custom_id")
+    __slots__ = ("_background", "_endpoints", "_exchange", "_params", "custom_id")
 
     def __init__(self, endpoints: MessagesEndpoints, sender: Sender, line: bytes) -> None:
         end = line.index(b'"', len(_HEAD))
@@ -110,13 +111,13 @@ class Item:
             anthropic_version=sender.version,
             actor_id=principal.actor_id,
         )
-        self._exchange = KeptExchange(principal, sender.version, sender.betas, record, sender.headers)
+        self._background = Background()
+        self._exchange = KeptExchange(principal, sender.version, sender.betas, record, sender.headers, self._background)
 
     @property
     def is_waiting(self) -> bool:
         """Whether it waits for a place at its engine, and nothing of it has begun."""
-        background = self._exchange.background
-        return background.waiting and not background.begun
+        return self._background.waiting and not self._background.begun
 
     async def run(self) -> Outcome:
         """Raises TryAgain."""
