@@ -35,6 +35,7 @@ ROUTES: list[tuple[str, str, Any, set[str]]] = [
     ("POST", f"{ADMIN}/limits/workspaces/x", {}, {"owner"}),
     ("POST", f"{ADMIN}/limits/api_keys/x", {}, {"owner"}),
     ("GET", f"{ADMIN}/audit_log", None, {"owner"}),
+    ("POST", f"{ADMIN}/organization", {"name": "Example"}, {"owner"}),
     ("POST", f"{ADMIN}/users", {"email": "no", "name": "x", "role": "user"}, {"owner", "billing", "developer", "user"}),
     ("POST", f"{ADMIN}/users/user_x", {"role": "user"}, {"owner"}),
     ("DELETE", f"{ADMIN}/users/user_x", None, {"owner"}),

@@ -134,3 +134,16 @@ def test_a_changed_password_ends_the_other_sessions(site: Site) -> None:
         page.get_by_label("Current password", exact=True).fill(PASSWORD)
         page.get_by_role("button", name="Change password").click()
         expect(page.get_by_text("Your password is changed.")).to_be_visible()
+
+
+def test_the_organization_is_renamed(site: Site) -> None:
+    with site.visit("/settings") as page:
+        page.get_by_role("button", name="Rename the organization").click()
+        dialog = page.get_by_role("dialog", name="Rename the organization")
+        dialog.get_by_label("Name").fill("Far & Near Travel")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("The organization has its new name.")).to_be_visible()
+        # Beside the workspace and on the page.
+        expect(page.get_by_text("Far & Near Travel", exact=True)).to_have_count(2)
+        page.reload()
+        expect(page.get_by_text("Far & Near Travel", exact=True)).to_have_count(2)

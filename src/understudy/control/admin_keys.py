@@ -1,4 +1,4 @@
-"""/_understudy/admin: what the Admin API leaves to the Console. Keys are made here, and the audit log is read.
+"""/_understudy/admin: what the Admin API leaves to the Console: making keys, the audit log, the organization's name.
 
 All but accepting an invite is for who may on /v1/organizations: an admin key, or a key that acts as somebody.
 """
@@ -21,6 +21,7 @@ from understudy.http.query import read_query
 from understudy.organization.api_keys.shapes import CREATE
 from understudy.organization.audit.service import LIST
 from understudy.organization.bodies import STRICT, Name, Printable, Shape, read_body
+from understudy.organization.naming import RENAME
 from understudy.organization.people.shapes import USER_ADD, USER_ROLE
 from understudy.organization.routes import AdminServices
 from understudy.organization.store import actor_from, actor_of
@@ -45,6 +46,10 @@ def admin_routes(services: AdminServices, caller: Caller) -> list[BaseRoute]:
     async def create_key(exchange: Exchange, principal: Principal) -> Any:
         params = await read_body(exchange, CREATE)
         return await services.keys.create(principal, actor_of(exchange), params)
+
+    async def rename(exchange: Exchange, principal: Principal) -> Any:
+        name = (await read_body(exchange, RENAME))["name"]
+        return await services.naming.rename(principal, actor_of(exchange), name)
 
     async def audit_log(exchange: Exchange, principal: Principal) -> Any:
         return await services.audit_log.list(principal, read_query(exchange, LIST.adapter))
@@ -78,6 +83,7 @@ def admin_routes(services: AdminServices, caller: Caller) -> list[BaseRoute]:
     return [
         route("/api_keys", "POST", create_key),
         route("/audit_log", "GET", audit_log),
+        route("/organization", "POST", rename),
         route("/users", "POST", add_user),
         route("/users/{user_id}", "POST", set_role),
         route("/users/{user_id}", "DELETE", remove_user),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from starlette.routing import BaseRoute, Route
 
 from understudy.http.envelope import ApiRoute, Endpoint
@@ -22,6 +21,7 @@ from understudy.organization.federation.issuers import Issuers
 from understudy.organization.federation.jwks import KeySource
 from understudy.organization.federation.rule_workspaces import RuleWorkspaces
 from understudy.organization.federation.rules import Rules
+from understudy.organization.naming import Naming
 from understudy.organization.pages import Cursors
 from understudy.organization.people.endpoints import InvitesEndpoints, MembersEndpoints, UsersEndpoints
 from understudy.organization.people.invites import Invites
@@ -30,12 +30,10 @@ from understudy.organization.people.users import Users
 from understudy.organization.rbac.endpoints import GroupsEndpoints, RolesEndpoints
 from understudy.organization.rbac.groups import Groups
 from understudy.organization.rbac.roles import Roles
-from understudy.organization.roles import require
 from understudy.organization.service_accounts.endpoints import MembershipsEndpoints, ServiceAccountsEndpoints
 from understudy.organization.service_accounts.memberships import Memberships
 from understudy.organization.service_accounts.service import ServiceAccounts
 from understudy.organization.store import Store, principal_of
-from understudy.organization.tables import organizations
 from understudy.organization.tokens import Tokens
 from understudy.organization.workspaces.endpoints import WorkspacesEndpoints
 from understudy.storage.secrets import RootSecret
@@ -54,6 +52,7 @@ class AdminServices:
     users: Users
     invites: Invites
     audit_log: AuditLog
+    naming: Naming
 
 
 class OrganizationRoutes:
@@ -65,7 +64,9 @@ class OrganizationRoutes:
         self._keys = KeySource(fetcher)
         self._tokens = TokenExchange(store, Tokens(root), self._keys)
         self._attempts = FailedAttempts()
-        self.services = AdminServices(KeyMaker(store, root), Users(store), Invites(store, root), AuditLog(store))
+        self.services = AdminServices(
+            KeyMaker(store, root), Users(store), Invites(store, root), AuditLog(store), Naming(store)
+        )
 
     def api_routes(self) -> list[ApiRoute]:
         """For callers who are known."""
@@ -150,12 +151,7 @@ class OrganizationRoutes:
         }
 
     async def _me(self, exchange: Exchange) -> None:
-        principal = principal_of(exchange)
-        require(principal, "organization:read")
-        query = select(organizations.c.name).where(organizations.c.id == principal.organization_id)
-        async with self._store.connect() as connection:
-            name = (await connection.execute(query)).scalar_one()
-        await exchange.respond_json({"id": principal.organization_id, "type": "organization", "name": name})
+        await exchange.respond_json(await self.services.naming.me(principal_of(exchange)))
 
 
 _Table = dict[str, dict[str, Endpoint]]

@@ -3,7 +3,7 @@
 from .body import with_model
 from .engine import ClaudeEngine
 from .errors import BadGatewayError, GatewayTimeoutError, error_answer
-from .observing import Observed
+from .observing import Iteration, Observed
 from .reading import EventReader
 from .responses import Response, Upstream
 from .settings import ClaudeSettings
@@ -17,6 +17,7 @@ __all__ = [
     "ClaudeUpstream",
     "EventReader",
     "GatewayTimeoutError",
+    "Iteration",
     "Observed",
     "Response",
     "Upstream",

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 # No prompt and no answer is as long; what is larger would fit into no column of figures.
 _MOST: Final = 1 << 40
+# Ten rounds of tools with advice in each are far fewer.
+_MOST_ITERATIONS: Final = 200
+
+
+class Iteration(NamedTuple):
+    """One call of a model among those that an answer took: an entry of `usage.iterations`, whose `kind` is its type.
+    Without a `model` it is the one that was asked for."""
+
+    kind: str
+    model: str | None
+    input_tokens: int
+    cache_creation_5m_input_tokens: int
+    cache_creation_1h_input_tokens: int
+    cache_read_input_tokens: int
+    output_tokens: int
 
 
 @dataclass(slots=True)
@@ -25,6 +40,7 @@ class Observed:
     speed: str | None = None
     web_search_requests: int = 0
     web_fetch_requests: int = 0
+    iterations: tuple[Iteration, ...] = ()
 
     def message(self, message: dict[str, Any]) -> None:
         """A message: a whole one, or that of message_start."""
@@ -66,6 +82,11 @@ class Observed:
             self.web_search_requests = count_of(tools.get("web_search_requests")) or 0
             self.web_fetch_requests = count_of(tools.get("web_fetch_requests")) or 0
 
+        listed = usage.get("iterations")
+        if isinstance(listed, list):
+            entries = cast("list[object]", listed)[:_MOST_ITERATIONS]
+            self.iterations = tuple(_iteration(cast("dict[str, Any]", one)) for one in entries if isinstance(one, dict))
+
     def _written(self, written: int, split: object) -> None:
         hour = self.cache_creation_1h_input_tokens
         if isinstance(split, dict):
@@ -73,6 +94,20 @@ class Observed:
         # A message_delta has the sum alone.
         self.cache_creation_1h_input_tokens = min(hour, written)
         self.cache_creation_5m_input_tokens = written - self.cache_creation_1h_input_tokens
+
+
+def _iteration(entry: dict[str, Any]) -> Iteration:
+    own = Observed()
+    own.usage({name: value for name, value in entry.items() if name != "iterations"})
+    return Iteration(
+        _text(entry.get("type")) or "",
+        _text(entry.get("model")),
+        own.input_tokens or 0,
+        own.cache_creation_5m_input_tokens,
+        own.cache_creation_1h_input_tokens,
+        own.cache_read_input_tokens,
+        own.output_tokens or 0,
+    )
 
 
 def _text(value: object) -> str | None:

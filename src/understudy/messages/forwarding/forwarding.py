@@ -29,7 +29,6 @@ from understudy.engines.claude.errors import BROKE_OFF, NO_ANSWER, STATUS_OF_TYP
 from understudy.engines.routing import Choice, Route, Target
 from understudy.engines.routing.engine import log_attempt
 from understudy.http.exchange import Exchange
-from understudy.http.record import RequestRecord
 from understudy.messages.files import Files
 from understudy.messages.signatures import Signer
 from understudy.messages.streaming import end_cut, end_with
@@ -38,6 +37,7 @@ from understudy.wire.errors import ApiError, InternalError
 from understudy.wire.json_text import to_json
 
 from .files import inline_files
+from .noting import note
 from .requests import Endpoint, Issuers
 from .silence import Silence
 
@@ -206,7 +206,7 @@ class Forwarding:
             await end_with(exchange, InternalError())
             return
         finally:
-            _note(exchange.record, reader.observed)
+            note(exchange.record, reader.observed)
         if reader.failure is not None:
             kind = exchange.record.error_type = reader.failure["error"]["type"]
             raise _UpstreamError(STATUS_OF_TYPE.get(kind, 500), kind, b"", [])
@@ -275,7 +275,7 @@ async def _whole(
             raise BadGatewayError(NO_ANSWER)
         observed = Observed()
         observed.message(answer)
-        _note(exchange.record, observed)
+        note(exchange.record, observed)
         exchange.record.time_to_first_token = exchange.elapsed()
         named = answer.get("model")
         if one.model is not None and isinstance(named, str) and named != one.model:
@@ -317,18 +317,3 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
     except orjson.JSONDecodeError:
         return None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
-
-
-def _note(record: RequestRecord, observed: Observed) -> None:
-    record.message_id = observed.message_id
-    record.stop_reason = observed.stop_reason
-    record.service_tier = observed.service_tier
-    record.inference_geo, record.speed = observed.inference_geo, observed.speed
-    record.web_search_requests = observed.web_search_requests
-    record.web_fetch_requests = observed.web_fetch_requests
-    # A request that was answered has asked a model, also where the upstream does not say how many tokens that took.
-    record.input_tokens = observed.input_tokens or 0
-    record.output_tokens = observed.output_tokens or 0
-    record.cache_read_input_tokens = observed.cache_read_input_tokens
-    record.cache_creation_5m_input_tokens = observed.cache_creation_5m_input_tokens
-    record.cache_creation_1h_input_tokens = observed.cache_creation_1h_input_tokens
