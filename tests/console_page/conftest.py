@@ -1,4 +1,8 @@
-"""The built Console, one browser and one server for each pytest worker."""
+"""The built Console, one browser and one server for each pytest worker.
+
+All but the first end with this directory: while Playwright is at work its event loop is the thread's, and no other test
+could run one.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,7 @@ def built() -> Path:
     return ROOT / "src" / "understudy" / "console" / "static"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Generator[Browser]:
     program = have_program("chromium", "chromium", "fonts-noto-cjk")
     with sync_playwright() as playwright:
@@ -39,7 +43,7 @@ def chromium() -> Generator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     """A server with an owner. What tests make there has names of its own."""
     server = start_server(tmp_path_factory.mktemp("console-page"))
@@ -47,7 +51,7 @@ def site(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactor
     server.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def strict(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     """Another, which takes its time to answer and enforces limits."""
     settings = {

@@ -13,8 +13,8 @@ from .site import Site
 
 @pytest.fixture(scope="module")
 def twins(site: Site) -> None:
-    """Two keys of one name, which names may be, and requests of both."""
-    body = {"model": SONNET, "max_tokens": 8, "messages": [{"role": "user", "content": "Hello"}]}
+    """Two keys of one name, which names may be, and requests of both that stand out among those of other tests."""
+    body = {"model": SONNET, "max_tokens": 8, "messages": [{"role": "user", "content": "Hello " * 20_000}]}
     for _ in range(2):
         key = site.key("Twin")["raw_key"]
         site.api("POST", "/v1/messages", body, key=key)

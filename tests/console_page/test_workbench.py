@@ -172,6 +172,7 @@ def test_a_refused_request_says_why_and_which_it_was(site: Site) -> None:
     with site.visit("/workbench") as page:
         page.get_by_label("Max tokens").fill("0")
         page.get_by_text("More parameters").click()
+        page.get_by_text("2023-06-01", exact=True).click()
         page.get_by_label("temperature").fill("7")
         write(page, "Hello")
         run(page)
