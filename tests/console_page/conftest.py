@@ -1,7 +1,6 @@
-"""The built Console, one browser and one server for each pytest worker.
+"""The built Console, and for each module of tests a browser and a server.
 
-All but the first end with this directory: while Playwright is at work its event loop is the thread's, and no other test
-could run one.
+No longer than a module: while Playwright is at work its event loop is the thread's, and no other test could run one.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ def built() -> Path:
     return ROOT / "src" / "understudy" / "console" / "static"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Generator[Browser]:
     program = have_program("chromium", "chromium", "fonts-noto-cjk")
     with sync_playwright() as playwright:
@@ -43,7 +42,7 @@ def chromium() -> Generator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def site(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     """A server with an owner. What tests make there has names of its own."""
     server = start_server(tmp_path_factory.mktemp("console-page"))
@@ -51,7 +50,7 @@ def site(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactor
     server.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def strict(built: Path, chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Generator[Site]:
     """Another, which takes its time to answer and enforces limits."""
     settings = {
