@@ -14,7 +14,7 @@ from understudy.console.endpoints import PATH as CONSOLE
 from understudy.console.serving import route
 from understudy.http.exchange import Exchange
 from understudy.organization.bodies import STRICT, Printable, Shape, read_body
-from understudy.usage.money import dollars
+from understudy.usage.money import plain
 from understudy.usage.prices import Pricing
 
 PATH: Final = CONSOLE + "/cost"
@@ -65,7 +65,7 @@ class CostEndpoint:
             model = call["model"] if isinstance(call.get("model"), str) else params["model"]
             if call.get("type") in _APART or model != params["model"]:
                 nano += self._of(model, call, params)
-        await exchange.respond_json({"type": "cost", "amount": f"{dollars(nano):f}", "currency": "USD"})
+        await exchange.respond_json({"type": "cost", "amount": plain(nano), "currency": "USD"})
 
     def _of(self, model: str, usage: dict[str, Any], params: _CostParams) -> int:
         written: Any = usage.get("cache_creation")

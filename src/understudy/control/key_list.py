@@ -18,7 +18,7 @@ from understudy.organization.pages import CursorParams, Cursors, cursor_page
 from understudy.organization.roles import workspaces_with
 from understudy.organization.store import Store
 from understudy.organization.tables import api_keys
-from understudy.usage.money import dollars
+from understudy.usage.money import plain
 from understudy.usage.sums import month_of, spent_in
 
 _PARAMS: Final = Shape(CursorParams)
@@ -49,7 +49,7 @@ class KeyList:
         def shown(row: Any) -> dict[str, Any]:
             cost = None
             if priced is None or row.workspace_id in priced:
-                cost = f"{dollars(spent.get((organization_id, 'api_key', row.id), 0)):f}"
+                cost = plain(spent.get((organization_id, "api_key", row.id), 0))
             return {
                 "type": "api_key_usage",
                 "id": row.id,

@@ -36,7 +36,7 @@ from understudy.organization.pages import CursorParams, Cursors
 from understudy.organization.roles import require
 from understudy.organization.store import Store, actor_of
 from understudy.organization.tables import api_keys, workspaces
-from understudy.usage.money import dollars
+from understudy.usage.money import plain
 from understudy.usage.request_log import Search
 from understudy.usage.sums import spent_ever
 from understudy.wire.errors import NotFoundError, OverloadedError
@@ -206,7 +206,7 @@ class LimitsAdmin:
     async def _progress(self, organization_id: str) -> dict[str, Any]:
         """`spent` in all, in US dollars, and the tier that spending leads to; None where it leads no further."""
         async with self._store.connect() as connection:
-            spent = f"{dollars((await spent_ever(connection, organization_id)).get(organization_id, 0)):f}"
+            spent = plain((await spent_ever(connection, organization_id)).get(organization_id, 0))
         following = self._limiter.table.following(self._limiter.tier(organization_id).name)
         if following is None or organization_id in self._watch.snapshot.kept_tiers:
             return {"spent": spent, "next_tier": None}

@@ -23,7 +23,7 @@ from understudy.organization.store import principal_of
 from understudy.storage.database import Database
 from understudy.usage.failures import BY, By, FailureQuery, failures
 from understudy.usage.grouping import Scope
-from understudy.usage.money import dollars
+from understudy.usage.money import plain
 from understudy.usage.reports import COST, SECONDS, ReportQuery, Width, report
 from understudy.usage.tables import TOKEN_COUNTERS
 
@@ -89,7 +89,7 @@ class RequestSummary:
                     "requests": requests,
                     **_NOT_FAILED,
                     **dict(zip(TOKEN_COUNTERS, tokens, strict=True)),
-                    "cost": f"{dollars(cost):f}",
+                    "cost": plain(cost),
                 }
         async with self._db.connect() as connection:
             query = FailureQuery(organization_id, at.start, at.end, SECONDS[width], by, equal)

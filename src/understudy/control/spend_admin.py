@@ -27,7 +27,7 @@ from understudy.organization.clock import rfc3339
 from understudy.organization.roles import require
 from understudy.organization.store import Change, Store, actor_of, principal_of
 from understudy.organization.tables import api_keys, users, workspaces
-from understudy.usage.money import dollars, nano
+from understudy.usage.money import nano, plain
 from understudy.usage.sums import month_of, spent_ever, spent_in
 from understudy.wire.errors import InvalidRequestError, NotFoundError
 
@@ -95,12 +95,12 @@ class SpendAdmin:
                 if scope == "organization":
                     total = amount
                 else:
-                    by[scope][id_] = _text(amount)
+                    by[scope][id_] = plain(amount)
         return {
             "type": "month_spend",
             "month": month.name,
             "ends_at": rfc3339(month.end),
-            "amount": _text(total),
+            "amount": plain(total),
             "currency": "USD",
             "workspaces": by["workspace"],
             "actors": by["user"],
@@ -137,8 +137,8 @@ class SpendAdmin:
                     "id": row.id,
                     "type": "spend_alert",
                     "workspace_id": row.workspace_id or None,
-                    "amount": _text(row.amount),
-                    "spent": _text(amount),
+                    "amount": plain(row.amount),
+                    "spent": plain(amount),
                     "is_reached": amount >= row.amount,
                     "created_at": rfc3339(row.created_at),
                 }
@@ -155,7 +155,7 @@ class SpendAdmin:
             amount = nano(Decimal(body["amount"]))
             id_ = await add_alert(change.connection, organization_id, workspace_id or "", amount)
             await change.log("spend_alert_created", "spend_alert", id_, after={**body})
-        return {"id": id_, "type": "spend_alert", "workspace_id": workspace_id, "amount": _text(amount)}
+        return {"id": id_, "type": "spend_alert", "workspace_id": workspace_id, "amount": plain(amount)}
 
     async def delete_alert(self, exchange: Exchange, organization_id: str) -> dict[str, Any]:
         """DELETE …/spend_alerts/{id}."""
@@ -216,16 +216,12 @@ class SpendAdmin:
         return {
             "type": "api_key_budget",
             "api_key_id": id_,
-            "amount": None if amount is None else _text(amount),
-            "spent": _text(spent.get((organization_id, "api_key", id_), 0)),
+            "amount": None if amount is None else plain(amount),
+            "spent": plain(spent.get((organization_id, "api_key", id_), 0)),
         }
 
     def _change(self, exchange: Exchange, organization_id: str) -> AbstractAsyncContextManager[Change]:
         return self._store.change(organization_id, actor_of(exchange))
-
-
-def _text(amount: int) -> str:
-    return f"{dollars(amount):f}"
 
 
 async def _check_owner(connection: AsyncConnection, table: Table, id_: str, organization_id: str) -> None:
@@ -244,13 +240,13 @@ async def _credit(connection: AsyncConnection, organization_id: str) -> dict[str
     balance = None
     if paid:
         spent = (await spent_ever(connection, organization_id)).get(organization_id, 0)
-        balance = _text(sum(amount + before for amount, before in paid) - spent)
+        balance = plain(sum(amount + before for amount, before in paid) - spent)
     return {
         "type": "credit",
         "balance": balance,
         "currency": "USD",
         "entries": [
-            {"id": row.id, "amount": _text(row.amount), "note": row.note, "created_at": rfc3339(row.created_at)}
+            {"id": row.id, "amount": plain(row.amount), "note": row.note, "created_at": rfc3339(row.created_at)}
             for row in entries
         ],
     }

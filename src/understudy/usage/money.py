@@ -28,6 +28,11 @@ def dollars(amount: int) -> Decimal:
     return Decimal(amount).scaleb(-9)
 
 
+def plain(amount: int) -> str:
+    """Nano-dollars as our own routes write dollars: a decimal number with all nine places."""
+    return f"{dollars(amount):f}"
+
+
 def cents(amount: int) -> str:
     """Nano-dollars as the API writes amounts: a decimal number of cents, exact and without trailing zeros."""
     sign = "-" if amount < 0 else ""

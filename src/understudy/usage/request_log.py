@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from understudy.usage.money import dollars
+from understudy.usage.money import plain
 from understudy.usage.rows import REQUEST_COLUMNS
 from understudy.usage.tables import request_log
 
@@ -142,4 +142,4 @@ def timings(row: Row[Any]) -> dict[str, Any]:
 def shown(row: Row[Any]) -> dict[str, Any]:
     """A row of the request log by its columns; the cost in dollars, as decimal text."""
     values: dict[str, Any] = {name: getattr(row, name) for name in REQUEST_COLUMNS}
-    return {"type": "request", **values, "cost": f"{dollars(row.cost):f}"}
+    return {"type": "request", **values, "cost": plain(row.cost)}
