@@ -29,6 +29,7 @@ from understudy.models.endpoints import ModelsEndpoints
 from understudy.settings import HttpSettings, SimulatorSettings, StreamSettings
 from understudy.tools.running import ServerTools
 from understudy.tools.web.sealed import Sealed
+from understudy.wire.known_bodies import KnownBodies
 
 KEY = "sk-understudy-api-in-process"
 ORGANIZATION = "6f0c9a52-6d1c-4f5e-9d43-0d9a8f3b7c11"
@@ -83,7 +84,8 @@ class Answer:
 class InProcess:
     """The API around an engine, called as an ASGI application. `names` are configured; `today` tells the day, `clock`
     the seconds of the prompt cache; `tools` are what the server runs, `sealed` opens what web searches found, `advice`
-    what an advisor said, `credit` what refusals are worth. `limits` are asked before any model is."""
+    what an advisor said, `credit` what refusals are worth. `limits` are asked before any model is;
+    `bodies` are remembered."""
 
     def __init__(
         self,
@@ -100,6 +102,7 @@ class InProcess:
         advice: Sealed | None = None,
         credit: Sealed | None = None,
         limits: Limits = UNLIMITED,
+        bodies: KnownBodies | None = None,
     ) -> None:
         self.records = Records()
         self.key = OneKey()
@@ -115,7 +118,7 @@ class InProcess:
             credit=credit,
         )
         endpoints = MessagesEndpoints(
-            routing, preparation, http or HttpSettings(), stream or StreamSettings(), limits=limits
+            routing, preparation, http or HttpSettings(), stream or StreamSettings(), limits=limits, bodies=bodies
         )
         completions = CompletionsEndpoint(routing, http or HttpSettings())
         models = ModelsEndpoints(routing, today)

@@ -28,9 +28,10 @@ from understudy.messages.turn import Turn, complete_turn, stream_turn
 from understudy.settings import HttpSettings, StreamSettings
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import canonical_json, to_json
+from understudy.wire.known_bodies import KnownBodies, KnownBody
 from understudy.wire.slices import check_in_slices
 from understudy.wire.sse import encode, padded_encoder
-from understudy.wire.validation import Validator, parse_json, validator
+from understudy.wire.validation import Validator, check_known, note_checked, parse_json, validator
 from understudy.wire.versions import gating_betas
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def _caller(exchange: Exchange) -> Principal:
     return exchange.principal
 
 
+def _owner(exchange: Exchange) -> str:
+    """Whose bodies are never compared with any other's."""
+    caller = _caller(exchange)
+    return f"{caller.organization_id} {caller.workspace_id}"
+
+
 class MessagesEndpoints:
     def __init__(
         self,
@@ -63,14 +70,17 @@ class MessagesEndpoints:
         stream: StreamSettings,
         forwarding: Forwarding | None = None,
         limits: Limits = UNLIMITED,
+        bodies: KnownBodies | None = None,
     ) -> None:
-        """`limits` are those of whatever these endpoints are asked for: of batches, say."""
+        """`limits` are those of whatever these endpoints are asked for: of batches, say. `bodies` remembers what
+        conversations begin with."""
         self._routing = routing
         self._limits = limits
         self._forwarding = forwarding if routing.forwards else None
         self._preparation = preparation
         self._http = http
         self._stream = stream
+        self._bodies = KnownBodies() if bodies is None else bodies
         self._validators: dict[tuple[str, str, frozenset[str]], Validator] = {}
         # Messages requests over HTTP: those that are being answered, and all that ever came.
         self.under_way = 0
@@ -86,29 +96,34 @@ class MessagesEndpoints:
         self.under_way += 1
         try:
             sent = await read_json_body(exchange, self._http.max_body_bytes)
-            await self.run(exchange, sent, parse_json(sent))
+            known = self._bodies.find(sent, _owner(exchange))
+            await self.run(exchange, sent, parse_json(sent) if known is None else known.parsed(), known)
         finally:
             self.under_way -= 1
 
-    async def run(self, exchange: Exchange, sent: bytes, body: object) -> None:
+    async def run(self, exchange: Exchange, sent: bytes, body: object, known: KnownBody | None = None) -> None:
         """The same for a request whose body, `sent`, was read and parsed."""
-        if self._forwarding is not None and await self._forward(exchange, sent, body, "messages"):
+        if self._forwarding is not None and await self._forward(exchange, sent, body, "messages", known):
             return
-        request = await self._check(exchange, sent, body, "messages")
-        await self._answer(exchange, request, self._routing.resolve(request["model"]))
+        request = await self._check(exchange, sent, body, "messages", known)
+        await self._answer(exchange, request, self._routing.resolve(request["model"]), known=known)
 
     async def _answer(
-        self, exchange: Exchange, request: dict[str, Any], route: Route, admission: Admission | None = None
+        self,
+        exchange: Exchange,
+        request: dict[str, Any],
+        route: Route,
+        admission: Admission | None = None,
+        known: KnownBody | None = None,
     ) -> None:
         """`admission` is that of a request which several targets may answer; who has begun it ends it."""
         record = exchange.record
         record.model = route.model.id
         background = exchange.background if isinstance(exchange, KeptExchange) else None
-        found = check_request(request, route.model, exchange.version, exchange.betas, batch=background is not None)
+        batch = background is not None
+        found = check_request(request, route.model, exchange.version, exchange.betas, batch=batch, known=known)
         check_alone(request)
-        attempts = attempts_of(
-            request, route.model, self._routing.find, exchange.version, exchange.betas, batch=background is not None
-        )
+        attempts = attempts_of(request, route.model, self._routing.find, exchange.version, exchange.betas, batch=batch)
         request = placed(request, route.model, _caller(exchange).grant)
         streamed = record.stream = bool(request.get("stream"))
         async with DisconnectWatch(exchange):
@@ -119,7 +134,7 @@ class MessagesEndpoints:
                 if is_scripted(route):
                     route, _ = await as_scripted(route, request)
             others = Consulting(exchange, self._routing, self.run) if found.server_tools else None
-            turn = await self._preparation.prepare(exchange, request, route, found, others)
+            turn = await self._preparation.prepare(exchange, request, route, found, others, known=known)
             begun = admission is None
             if admission is None:
                 admission = await self._begin(exchange, turn)
@@ -181,21 +196,24 @@ class MessagesEndpoints:
     async def count_tokens(self, exchange: Exchange) -> None:
         """How many tokens the prompt of such a request has."""
         sent = await read_json_body(exchange, self._http.max_body_bytes)
-        body = parse_json(sent)
-        if self._forwarding is not None and await self._forward(exchange, sent, body, "count_tokens"):
+        known = self._bodies.find(sent, _owner(exchange))
+        body = parse_json(sent) if known is None else known.parsed()
+        if self._forwarding is not None and await self._forward(exchange, sent, body, "count_tokens", known):
             return
-        request = await self._check(exchange, sent, body, "count_tokens")
-        await self._count(exchange, request)
+        request = await self._check(exchange, sent, body, "count_tokens", known)
+        await self._count(exchange, request, known)
 
-    async def _count(self, exchange: Exchange, request: dict[str, Any], *, limited: bool = False) -> None:
+    async def _count(
+        self, exchange: Exchange, request: dict[str, Any], known: KnownBody | None, *, limited: bool = False
+    ) -> None:
         route = self._routing.resolve(request["model"])
         exchange.record.model = route.model.id
-        found = check_count_request(request, route.model, exchange.version)
+        found = check_count_request(request, route.model, exchange.version, known)
         if not limited:
             counting = await self._limits.begin(_caller(exchange), "token_count", model=route.model.id)
             exchange.record.limit_exceeded = counting.exceeded
         async with DisconnectWatch(exchange):
-            answer = await self._preparation.count(exchange, request, route, found)
+            answer = await self._preparation.count(exchange, request, route, found, known)
             await exchange.respond_json(answer, headers=[(b"understudy-engine", route.header)])
 
     def _encoder(self, request: dict[str, Any]) -> Encode:
@@ -203,7 +221,9 @@ class MessagesEndpoints:
             return encode
         return padded_encoder(hashlib.blake2b(canonical_json(request), digest_size=32).digest())
 
-    async def _forward(self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint) -> bool:
+    async def _forward(
+        self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint, known: KnownBody | None
+    ) -> bool:
         """Answer a request whose model a Claude upstream may serve. Returns False, and does nothing, for others."""
         members = cast("dict[str, Any]", body) if body.__class__ is dict else {}
         name = members.get("model")
@@ -234,19 +254,19 @@ class MessagesEndpoints:
                     scripted, answers = await as_scripted(route, request)
                     if answers:
                         refuse_unknown_betas(exchange)
-                        checked = await self._check(exchange, sent, body, endpoint)
-                        await self._answer(exchange, checked, scripted, admission)
+                        checked = await self._check(exchange, sent, body, endpoint, known)
+                        await self._answer(exchange, checked, scripted, admission, known)
                         return True
                 background = exchange.background if isinstance(exchange, KeptExchange) else None
                 with route.chain.choose(background) as choice:
                     while not await self._forwarding.forward(exchange, sent, request, route, choice, endpoint):
                         refuse_unknown_betas(exchange)
-                        checked = await self._check(exchange, sent, body, endpoint)
+                        checked = await self._check(exchange, sent, body, endpoint, known)
                         if endpoint == "count_tokens":
-                            await self._count(exchange, checked, limited=True)
+                            await self._count(exchange, checked, known, limited=True)
                             break
                         try:
-                            await self._answer(exchange, checked, route.along(choice), admission)
+                            await self._answer(exchange, checked, route.along(choice), admission, known)
                             break
                         except PassOn:
                             continue
@@ -255,15 +275,21 @@ class MessagesEndpoints:
                 await admission.finish(exchange.record)
         return True
 
-    async def _check(self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint) -> dict[str, Any]:
-        # Parsing and checking two megabytes take some 5 ms each, and several times that where they are small parts.
+    async def _check(
+        self, exchange: Exchange, sent: bytes, body: object, endpoint: _Endpoint, known: KnownBody | None = None
+    ) -> dict[str, Any]:
         shape = await self._validator(endpoint, exchange)
+        if known is not None and check_known(shape, known):
+            return cast("dict[str, Any]", body)
+        # Parsing and checking two megabytes take some 5 ms each, and several times that where they are small parts.
         if len(sent) > _LARGE:
             await asyncio.sleep(0)
             await check_in_slices(shape, body, self._mid_conversation_system, _pause)
             await asyncio.sleep(0)
         else:
             shape.check(body, self._mid_conversation_system)
+        if known is not None:
+            note_checked(shape, known)
         return cast("dict[str, Any]", body)
 
     async def _validator(self, endpoint: _Endpoint, exchange: Exchange) -> Validator:

@@ -33,6 +33,7 @@ from understudy.tools.protocol import Asked, OtherModels
 from understudy.tools.running import ServerTools, ToolRun
 from understudy.tools.web.results import opened, web_results
 from understudy.tools.web.sealed import Sealed
+from understudy.wire.known_bodies import KnownBody
 from understudy.wire.server_tools import ServerFunction
 
 NO_TOOLS: Final = ServerTools(())
@@ -82,9 +83,10 @@ class Preparation:
         others: OtherModels | None = None,
         *,
         continues: bool = False,
+        known: KnownBody | None = None,
     ) -> Turn:
         """The turn for a Messages request. `others` are those that its tools may ask. `continues`: its last message is
-        of the answer itself, which has begun. Raises the API's errors."""
+        of the answer itself, which has begun. `known`: the body that it came as. Raises the API's errors."""
         model, betas = route.model, exchange.betas
         sent = request
         check_built(request, found, self._tools.serves)
@@ -96,8 +98,8 @@ class Preparation:
             )
             request, materials = gathered.request, gathered.materials
         # Thinking is signed for the conversation as the client knows it.
-        known = {**request, "messages": request["messages"][:-1]} if continues else request
-        seals = Seals(self._signer, model, organization_id, known)
+        signed = {**request, "messages": request["messages"][:-1]} if continues else request
+        seals = Seals(self._signer, model, organization_id, signed)
         transformations = no_transformations(model, betas)
         if found.thinking:
             checked = check(
@@ -137,7 +139,7 @@ class Preparation:
         asked = only_counted(request, route, materials, functions)
         caches = bool(found.breakpoints)
         use, cached = await self._measured(
-            asked, route, workspace_id, betas, input_tokens, caches=caches, waits=bool(found.waiting)
+            asked, route, workspace_id, betas, input_tokens, caches=caches, waits=bool(found.waiting), known=known
         )
         check_prompt_length(use.total_tokens, request, model, betas)
         if compaction is not None and tools is None and not compaction.is_due(use.total_tokens):
@@ -243,6 +245,7 @@ class Preparation:
         *,
         caches: bool,
         waits: bool = False,
+        known: KnownBody | None = None,
     ) -> tuple[CacheUse, CacheTurn | None]:
         """How a prompt is billed, and the cache's part in it. `input_tokens`: as far as they were counted. `waits`: it
         ends with a call whose result comes before any engine is asked, and none need take it as it is."""
@@ -256,10 +259,17 @@ class Preparation:
             counted = await unless_failed(measurer.count(asked), route)
             input_tokens = input_tokens if counted is None else counted
         if input_tokens is None:
-            input_tokens = await count_prompt(request, model)
+            input_tokens = await count_prompt(request, model, known)
         return CacheUse(input_tokens, 0, 0, 0), None
 
-    async def count(self, exchange: Exchange, request: dict[str, Any], route: Route, found: Found) -> dict[str, Any]:
+    async def count(
+        self,
+        exchange: Exchange,
+        request: dict[str, Any],
+        route: Route,
+        found: Found,
+        known: KnownBody | None = None,
+    ) -> dict[str, Any]:
         """The answer of count_tokens: the tokens of the prompt that such a request would have."""
         check_built(request, found, self._tools.serves)
         # No engine need take a prompt that ends with a call.
@@ -301,7 +311,7 @@ class Preparation:
             counted = None
             if counter is not None:
                 counted = await unless_failed(counter.count(only_counted(request, route, materials, functions)), route)
-            return await count_prompt(request, model) if counted is None else counted
+            return await count_prompt(request, model, known) if counted is None else counted
 
         management = request.get("context_management")
         if not management or not management.get("edits"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from operator import is_not
 from typing import Any, Final, cast
 
 from understudy.engines.catalog import Model
@@ -10,23 +11,37 @@ from understudy.messages.counting.media import pdf_tokens
 from understudy.messages.counting.prompt import Prompt
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import count_texts
+from understudy.wire.known_bodies import KnownBody
 
 # Items read, and texts gathered, before the clock is looked at.
 ITEMS: Final = 16
+_STAGE: Final = "count_prompt"
+# What is read before the messages.
+_FRONT: Final = ("tools", "system", "tool_choice", "thinking", "output_config", "output_format")
 _TEXTS: Final = 256
 
 
-async def count_prompt(request: dict[str, Any], model: Model) -> int:
-    """Tokens of the prompt of a validated Messages or count_tokens request; at least 1."""
-    prompt = Prompt(request, model)
+async def count_prompt(request: dict[str, Any], model: Model, known: KnownBody | None = None) -> int:
+    """Tokens of the prompt of a validated Messages or count_tokens request; at least 1. `known`: the body that it is,
+    as far as it was not edited."""
+    messages = cast("list[dict[str, Any]]", request["messages"])
     pace = Pace()
     try:
-        prompt.read_front()
-        if prompt.waiting:
-            await read_waiting(prompt, pace)
-        prompt.end_front()
-        messages = cast("list[dict[str, Any]]", request["messages"])
-        for place, message in enumerate(messages):
+        known, first, prompt = _begun(request, model, known)
+        noting = () if known is None else known.worth_noting(-1 if prompt is None else first)
+        if prompt is None:
+            prompt = Prompt(request, model)
+            prompt.read_front()
+            if prompt.waiting:
+                await read_waiting(prompt, pace)
+            if known is not None:
+                await count_read(prompt, pace)
+            prompt.end_front()
+        for place, message in enumerate(messages[first:] if first else messages, first):
+            if place in noting and known is not None:
+                await count_read(prompt, pace)
+                if prompt.reads(model):
+                    known.note(_STAGE, place, prompt.copied({}))
             prompt.read_message(message)
             if prompt.waiting:
                 await read_waiting(prompt, pace)
@@ -40,6 +55,21 @@ async def count_prompt(request: dict[str, Any], model: Model) -> int:
         return prompt.all_tokens()
     finally:
         pace.end()
+
+
+def _begun(
+    request: dict[str, Any], model: Model, known: KnownBody | None
+) -> tuple[KnownBody | None, int, Prompt | None]:
+    """The body that `request` still is, and how far a prompt that begins with the same was read before."""
+    if known is None or any(request.get(name) is not known.body.get(name) for name in _FRONT):
+        return None, 0, None
+    sent, messages = known.body["messages"], request["messages"]
+    if messages is not sent and (len(messages) != len(sent) or any(map(is_not, messages, sent))):
+        return None, 0, None
+    first, prompt = known.noted(_STAGE)
+    if prompt is None or not prompt.reads(model):
+        return known, 0, None
+    return known, first, prompt.copied(request)
 
 
 async def count_read(prompt: Prompt, pace: Pace) -> None:

@@ -103,6 +103,20 @@ class Prompt:
         self._deferred: dict[str, _Block] = {}
         self._referenced: set[str] = set()
 
+    def copied(self, request: dict[str, Any]) -> Prompt:
+        """The same reading, to be gone on with for `request`, which is the same up to here. Nothing may be waiting, nor
+        any text."""
+        copy = Prompt(request, self._model)
+        copy.text_tokens, copy.fixed = self.text_tokens, self.fixed
+        copy.citations, copy.images = self.citations, self.images
+        copy._front, copy._role, copy._place = self._front, self._role, self._place
+        copy._deferred, copy._referenced = self._deferred, set(self._referenced)
+        return copy
+
+    def reads(self, model: Model) -> bool:
+        """Whether it is for `model` that it reads, and what it has read counts the same however the prompt goes on."""
+        return self._model is model and (model.keeps_thinking or self._kept_thinking is None)
+
     def tokens(self, fixed: int, text_tokens: int, *, citations: bool) -> int:
         """The tokens of a prompt of which so much was read."""
         text = (text_tokens * self._costs.text_percent + 50) // 100

@@ -14,9 +14,10 @@ from typing import Any, cast
 from understudy.engines.catalog import Model
 from understudy.messages.stops import check_stop_sequences
 from understudy.wire.errors import InvalidRequestError
+from understudy.wire.known_bodies import KnownBody
 
 from .code_callers import container_fault
-from .conversation import walk_messages, walk_system
+from .conversation import walk_messages, walk_system, walked
 from .found import Found
 from .limits import check_prompt_length, max_tokens_fault, stop_sequences_fault, unsupported_fault
 from .media import citations_fault, media_fault
@@ -36,11 +37,18 @@ _VERSION_2026_10_21 = "2026-10-21"
 
 
 def check_request(
-    request: dict[str, Any], model: Model, version: str, betas: Collection[str] = (), *, batch: bool = False
+    request: dict[str, Any],
+    model: Model,
+    version: str,
+    betas: Collection[str] = (),
+    *,
+    batch: bool = False,
+    known: KnownBody | None = None,
 ) -> Found:
-    """Raise the error that the service reports first for a well-formed Messages request. Returns what is in it."""
+    """Raise the error that the service reports first for a well-formed Messages request. Returns what is in it.
+    `known`: the body that it is."""
     found = Found()
-    fault = _fault(request, found, model, version, betas, counting=False, batch=batch)
+    fault = _fault(request, found, model, version, betas, counting=False, batch=batch, known=known)
     if fault is not None:
         raise _refusal(fault, found)
     stop_sequences = request.get("stop_sequences")
@@ -49,10 +57,10 @@ def check_request(
     return found
 
 
-def check_count_request(request: dict[str, Any], model: Model, version: str) -> Found:
+def check_count_request(request: dict[str, Any], model: Model, version: str, known: KnownBody | None = None) -> Found:
     """The same for a request that only counts tokens: nothing about an answer is asked, so its limits do not hold."""
     found = Found()
-    fault = _fault(request, found, model, version, (), counting=True)
+    fault = _fault(request, found, model, version, (), counting=True, known=known)
     if fault is not None:
         raise _refusal(fault, found)
     return found
@@ -72,6 +80,7 @@ def _fault(
     *,
     counting: bool,
     batch: bool = False,
+    known: KnownBody | None = None,
 ) -> str | None:
     messages: list[dict[str, Any]] = request["messages"]
     if not messages:
@@ -83,15 +92,13 @@ def _fault(
             return fault
 
     tools = request.get("tools")
-    if tools:
-        walk_tools(tools, found, model)
-    if request.get("mcp_servers"):
-        # They bring tools whose names are not in the request; under the beta of 2025-04-04 without a toolset.
-        found.unlisted_tools = True
-    system = request.get("system")
-    if system.__class__ is list:
-        walk_system(cast("list[dict[str, Any]]", system), found, model)
-    walk_messages(messages, found, model, cited_user_text=version < _VERSION_2026_10_21)
+    cited_user_text = version < _VERSION_2026_10_21
+    first, walk = (0, None) if known is None else walked(known, model, cited_user_text=cited_user_text)
+    if walk is None:
+        _walk_front(request, found, model)
+    else:
+        found.resume(walk.found)
+    walk_messages(messages, found, model, cited_user_text=cited_user_text, known=known, first=first, walk=walk)
     if found.shape is not None:
         return found.shape
     if not counting:
@@ -123,6 +130,19 @@ def _fault(
         if fault is not None:
             return fault
     return _last_fault(request, found, model, output_config, thinking_type, counting)
+
+
+def _walk_front(request: dict[str, Any], found: Found, model: Model) -> None:
+    """What stands before the messages."""
+    tools = request.get("tools")
+    if tools:
+        walk_tools(tools, found, model)
+    if request.get("mcp_servers"):
+        # They bring tools whose names are not in the request; under the beta of 2025-04-04 without a toolset.
+        found.unlisted_tools = True
+    system = request.get("system")
+    if system.__class__ is list:
+        walk_system(cast("list[dict[str, Any]]", system), found, model)
 
 
 def _tools_fault(

@@ -6,10 +6,11 @@ so a tool's results may stand behind one that only carries settings.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from understudy.engines.catalog import Model
 from understudy.wire.callers import calling_cell
+from understudy.wire.known_bodies import KnownBody
 from understudy.wire.server_tools import RESULT_OF
 
 from .blocks import nested_blocks, other_block, tool_change, wrong_role
@@ -43,9 +44,39 @@ def walk_system(system: list[Block], found: Found, model: Model) -> None:
             found.breakpoint(f"system.{place}", cache_control)
 
 
-def walk_messages(messages: list[Block], found: Found, model: Model, *, cited_user_text: bool) -> None:
+class Walk(NamedTuple):
+    """A pass up to some message of a known conversation; see `walk_messages`."""
+
+    model: Model
+    found: dict[str, Any]
+    role: str
+    start: int
+    empty: bool
+    others: bool
+    before: int
+    system: int
+    calls: dict[str, bool]
+    unpaired: str | None
+
+
+def walked(known: KnownBody, model: Model, *, cited_user_text: bool) -> tuple[int, Walk | None]:
+    """How far an earlier pass over the same messages, and all that is beside them, has come; 0 and None for not."""
+    messages, walk = known.noted(("rules", cited_user_text))
+    return (messages, walk) if walk is not None and walk.model is model else (0, None)
+
+
+def walk_messages(
+    messages: list[Block],
+    found: Found,
+    model: Model,
+    *,
+    cited_user_text: bool,
+    known: KnownBody | None = None,
+    first: int = 0,
+    walk: Walk | None = None,
+) -> None:
     """Every block of the conversation, once. `cited_user_text`: the API version lets a user's text have citations, and
-    an assistant have documents."""
+    an assistant have documents. With a `walk` over the `first` messages, those behind them."""
     blank_text = model.blank_text
     role, start, empty = "", 0, True  # of the turn at hand
     others = False  # whether that turn has anything but results of tools yet
@@ -53,8 +84,15 @@ def walk_messages(messages: list[Block], found: Found, model: Model, *, cited_us
     system = -1  # the last system message, until the message behind it is seen
     calls: dict[str, bool] = {}  # ids that the last assistant turn used, and whether a result was seen
     unpaired: str | None = None  # the first fault of this turn's results; a missing result goes before it
+    if walk is not None:
+        _, _, role, start, empty, others, before, system, calls, unpaired = walk
+        calls = calls.copy()
+    noting = () if known is None else known.worth_noting(-1 if walk is None else first)
 
-    for index, message in enumerate(messages):
+    for index, message in enumerate(messages[first:] if first else messages, first):
+        if index in noting and known is not None:
+            at = Walk(model, found.kept(), role, start, empty, others, before, system, calls.copy(), unpaired)
+            known.note(("rules", cited_user_text), index, at)
         said = message["role"]
         if said != role or system >= 0:
             if said == "system":
@@ -138,6 +176,9 @@ def walk_messages(messages: list[Block], found: Found, model: Model, *, cited_us
                 found.breakpoint(f"messages.{index}.content.{place}", cache_control)
         before += len(content)
 
+    if known is not None and len(messages) > first:
+        at = Walk(model, found.kept(), role, start, empty, others, before, system, calls.copy(), unpaired)
+        known.note(("rules", cited_user_text), len(messages), at)
     found.last_role, found.last_start, found.last_empty = role, start, empty
     found.ends_with_system = system >= 0
     if role == "user":

@@ -22,6 +22,9 @@ SERVER_TOOLS: Final = (
 )
 
 
+_GROWING: Final = frozenset({dict, list, set})
+
+
 class Found:
     """Attributes of the class are the defaults: a request with nothing special costs no more than one object."""
 
@@ -97,6 +100,15 @@ class Found:
     def media(self) -> int:
         """How many blocks hold something to be read."""
         return self.images + self.documents + self.results + self.web_pages
+
+    def kept(self) -> dict[str, Any]:
+        """What was found so far, for `resume`."""
+        return {name: value.copy() if value.__class__ in _GROWING else value for name, value in vars(self).items()}
+
+    def resume(self, kept: dict[str, Any]) -> None:
+        """Go on from what another pass had found."""
+        for name, value in kept.items():
+            setattr(self, name, value.copy() if value.__class__ in _GROWING else value)
 
     def called_by_code(self, tool_id: str, cell: str) -> None:
         """Note a call that the code of a call of code execution has made."""
