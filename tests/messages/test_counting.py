@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from every_block import IMAGE, PDF, TOOLS, everything, tags_of, text
 from pictures import base64_of, gif, jpeg, pdf, png, png_header
@@ -327,3 +329,18 @@ class TestCompaction:
         failed = {"role": "assistant", "content": [{"type": "compaction", "content": None}]}
         begin = {"role": "user", "content": "words " * 500}
         assert await count({"model": NEW, "messages": [begin, failed]}) > await of_user(begin["content"], NEW)
+
+
+@given(
+    said=st.lists(st.tuples(st.sampled_from(("user", "assistant", "system")), st.text(max_size=40)), max_size=10),
+    system=st.none() | st.text(max_size=40),
+    model=st.sampled_from((OLD, NEW)),
+    more=st.sampled_from(({}, {"stream": True, "temperature": 0.5}, {"thinking": {"type": "disabled"}})),
+)
+async def test_little_text_counts_as_in_any_other_request(
+    said: list[tuple[str, str]], system: str | None, model: str, more: dict[str, Any]
+) -> None:
+    messages = [{"role": role, "content": text} for role, text in said]
+    request = {"model": model, "max_tokens": 1, "messages": messages, "system": system, **more}
+    # No tools are no tokens, but a request that names them is read block by block.
+    assert await count(request) == await count({**request, "tools": []})

@@ -133,6 +133,22 @@ class Blocks:
         else:
             raise TypeError(f"not a part of a content: {event.__class__}")
 
+    def flow(self, batch: Sequence[EngineEvent], start: int, most: int, events: Events) -> int:
+        """Take the texts that stand in `batch` from `start` on, if they only make an open text longer, up to `most`
+        tokens in all: most events of most answers. Returns the place of what is to be taken otherwise."""
+        if self._kind != "text" or self._cutter is not None:
+            return start
+        index, tokens, place = self._index, self.output_tokens, start
+        for event in batch[start:] if start else batch:
+            if not isinstance(event, TextDelta) or not event.text or tokens + event.tokens > most:
+                break
+            tokens += event.tokens
+            place += 1
+            delta = {"type": "text_delta", "text": event.text}
+            events.append({"type": "content_block_delta", "index": index, "delta": delta})
+        self.output_tokens = tokens
+        return place
+
     def close(self, events: Events) -> None:
         """End the open block, if there is one."""
         if self._cutter is not None:

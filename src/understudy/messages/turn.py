@@ -222,7 +222,10 @@ class Answer:
         """The events that `batch` gives rise to; the last ones of the message once `ended` is set."""
         blocks = self._blocks
         events: Events = []
-        for event in batch:
+        place = 0
+        while (place := blocks.flow(batch, place, self._most, events)) < len(batch):
+            event = batch[place]
+            place += 1
             if isinstance(event, Stop):
                 if event.reason == "refusal":
                     self._turn.cut_call = blocks.in_call

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import cycle
 from typing import Final
 
 import splintr
@@ -104,13 +105,15 @@ def split(tokens: array[int], sizes: Sequence[int]) -> Iterator[tuple[str, int]]
     several tokens stays in one piece, which then has more tokens than asked for.
     """
     decode_bytes = _tokenizer().decode_bytes
-    start, turn, most = 0, 0, len(tokens)
-    while start < most:
-        end = min(start + sizes[turn % len(sizes)], most)
-        turn += 1
+    numbers = tokens.tolist()
+    start, most = 0, len(numbers)
+    for size in cycle(sizes):
+        if start >= most:
+            return
+        end = min(start + size, most)
         while True:
             try:
-                piece = decode_bytes(tokens[start:end].tolist()).decode("utf-8")
+                piece = decode_bytes(numbers[start:end]).decode("utf-8")
                 break
             except UnicodeDecodeError:
                 if end == most:

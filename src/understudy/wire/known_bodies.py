@@ -26,7 +26,7 @@ _MOST_BYTES: Final = 8 * 1024 * 1024
 
 # Bodies are looked for among those of the same owner that begin with the same bytes.
 _BEGINNING: Final = 192
-_MOST_ALIKE: Final = 4
+_MOST_ALIKE: Final = 16
 _MOST_SEEN: Final = 4_096
 # A body that takes back fewer messages of another than this goes on from it; no better one is looked for.
 _TAKEN_BACK: Final = 3

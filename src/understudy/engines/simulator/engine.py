@@ -6,6 +6,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator
 from importlib import import_module
+from itertools import islice
 from typing import Any, Final
 
 from understudy.engines.engine import EngineEvent, EngineTurn, Stop
@@ -53,20 +54,17 @@ class SimulatorEngine:
             yield list(events)
             return
         yield []
-        batch: list[EngineEvent] = []
-        for event in events:
-            if pace is not None and paced:
-                tokens: int = getattr(event, "tokens", 0)
-                if tokens:
-                    await asyncio.sleep(self._varied(tokens / settings.tokens_per_second, pace))
-            batch.append(event)
-            if paced or len(batch) >= _BATCH:
+        if not paced or pace is None:
+            while batch := list(islice(events, _BATCH)):
                 yield batch
-                batch = []
-                if not paced:
+                if len(batch) == _BATCH:
                     await asyncio.sleep(0)
-        if batch:
-            yield batch
+            return
+        for event in events:
+            tokens: int = getattr(event, "tokens", 0)
+            if tokens:
+                await asyncio.sleep(self._varied(tokens / settings.tokens_per_second, pace))
+            yield [event]
 
     def _varied(self, seconds: float, pace: Seeded) -> float:
         return seconds * (1 + self._settings.jitter * (2 * pace.share() - 1))

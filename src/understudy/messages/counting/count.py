@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 from understudy.engines.catalog import Model
 from understudy.messages.counting.media import pdf_tokens
-from understudy.messages.counting.prompt import Prompt
+from understudy.messages.counting.prompt import Prompt, plain_tokens
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import count_texts
 from understudy.wire.known_bodies import KnownBody
@@ -24,6 +24,9 @@ _TEXTS: Final = 256
 async def count_prompt(request: dict[str, Any], model: Model, known: KnownBody | None = None) -> int:
     """Tokens of the prompt of a validated Messages or count_tokens request; at least 1. `known`: the body that it is,
     as far as it was not edited."""
+    plain = plain_tokens(request, model)
+    if plain is not None:
+        return plain
     messages = cast("list[dict[str, Any]]", request["messages"])
     pace = Pace()
     try:

@@ -15,6 +15,7 @@ from understudy.messages.counting.media import image_tokens, pdf_tokens
 from understudy.messages.counting.thinking import kept_thinking_from
 from understudy.messages.counting.tools import TOOL, built_in_tool_tokens, deferred_tool, definition_of
 from understudy.tokens.costs import costs_of
+from understudy.tokens.tokenizer import count_text
 from understudy.wire.json_text import to_json
 from understudy.wire.output_format import output_format_of
 
@@ -59,6 +60,48 @@ _NOT_READ: Final = frozenset(
         "type",
     }
 )
+
+
+# Of a request that is little text and nothing else: what costs no tokens, and its most messages and characters.
+_FREE: Final = frozenset(
+    {
+        "max_tokens",
+        "messages",
+        "metadata",
+        "model",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "system",
+        "temperature",
+        "top_k",
+        "top_p",
+    }
+)
+_FEW: Final = 8
+_LITTLE: Final = 16 * 1024
+
+
+def plain_tokens(request: dict[str, Any], model: Model) -> int | None:
+    """The tokens of a prompt that is little text and nothing else, in a fifth of the time that reading it takes; None
+    for any other."""
+    messages: list[_Block] = request["messages"]
+    system = request.get("system") or ""
+    if not _FREE.issuperset(request) or len(messages) > _FEW or system.__class__ is not str:
+        return None
+    texts, turns, role = [system] if system else [], 0, None
+    for message in messages:
+        content = message.get("content")
+        if content.__class__ is not str:
+            return None
+        texts.append(content)
+        if message["role"] != role:
+            role = message["role"]
+            turns += 1
+    if sum(map(len, texts)) > _LITTLE:
+        return None
+    text = sum(map(count_text, texts)) * costs_of(model.id).text_percent
+    return _PROMPT + turns * _TURN + (text + 50) // 100 + _END
 
 
 class Prompt:
