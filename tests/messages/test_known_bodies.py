@@ -43,7 +43,24 @@ TURNS: list[dict[str, Any]] = [
     {"role": "user", "content": "x", "name": "extra"},
     {"role": "user", "content": [{"type": "text"}]},
 ]
-MODELS = ("claude-sonnet-4-5", "claude-opus-4-8", "claude-haiku-3-5")
+# No body is as long as this.
+NEVER = 1 << 40
+# Long enough to be cached.
+SYSTEM = "word " * 5_000
+CACHED = {"cache_control": {"type": "ephemeral"}}
+FRONTS: list[dict[str, Any]] = [
+    {"system": "s" * 300},
+    {"system": SYSTEM, "tools": [TOOL]},
+    {"system": SYSTEM, **CACHED},
+    {"system": [{"type": "text", "text": SYSTEM, **CACHED}], "tools": [TOOL]},
+    {
+        "system": [{"type": "text", "text": SYSTEM}],
+        "tools": [{**TOOL, "description": SYSTEM, **CACHED}],
+        "tool_choice": {"type": "auto"},
+    },
+    {"system": [{"type": "text", "text": SYSTEM, **CACHED}], **CACHED},
+]
+MODELS = ("claude-sonnet-4-5", "claude-opus-4-8", "claude-haiku-4-5")
 
 
 class Watched(KnownBodies):
@@ -78,7 +95,7 @@ def said(answer: Answer) -> Any:
         st.tuples(st.integers(0, 8), st.lists(st.sampled_from(TURNS), max_size=2)), min_size=2, max_size=4
     ),
     model=st.sampled_from(MODELS),
-    with_tools=st.booleans(),
+    front=st.sampled_from(FRONTS),
     version=st.sampled_from(("2023-06-01", "2026-10-21")),
 )
 @settings(in_process, max_examples=min(in_process.max_examples, 300))
@@ -87,19 +104,16 @@ def test_every_turn_is_judged_and_counted_the_same(
     turns: list[dict[str, Any]],
     branches: list[tuple[int, list[dict[str, Any]]]],
     model: str,
-    with_tools: bool,
+    front: dict[str, Any],
     version: str,
 ) -> None:
     bodies = Watched(shortest=0)
-    knowing, other = InProcess(bodies=bodies), InProcess()
-    front: dict[str, Any] = {"model": model, "system": "s" * 300, "max_tokens": 40}
-    if with_tools:
-        front["tools"] = [TOOL]
+    knowing, other = InProcess(bodies=bodies), InProcess(bodies=KnownBodies(shortest=NEVER))
 
     async def both(messages: list[dict[str, Any]], path: str) -> None:
-        body = {**front, "messages": messages}
-        if path == COUNT:
-            del body["max_tokens"]
+        body = {"model": model, **front, "messages": messages}
+        if path != COUNT:
+            body["max_tokens"] = 40
         knew = said(await knowing.post(body, path, anthropic_version=version))
         assert knew == said(await other.post(body, path, anthropic_version=version))
 
@@ -111,6 +125,38 @@ def test_every_turn_is_judged_and_counted_the_same(
             await both(messages, COUNT)
 
     runner.run(converse())
+    assert_unchanged(bodies)
+
+
+def agent_turn(number: int, *, marked: bool) -> list[dict[str, Any]]:
+    """A call, its result, which may be a breakpoint, and what is said of it."""
+    call = f"toolu_{number}"
+    told = result(call, [text(f"{number} degrees, " * 30)], **(CACHED if marked else {}))
+    return [assistant(text("Let me look."), use(call)), user(told), user(f"And the town number {number + 1}?")]
+
+
+@pytest.mark.parametrize("front", FRONTS[1:])
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("marked", [False, True])
+async def test_the_conversation_of_an_agent_reads_and_writes_the_same_cache(
+    front: dict[str, Any], model: str, marked: bool
+) -> None:
+    bodies = Watched(shortest=0)
+    knowing, other = InProcess(bodies=bodies), InProcess(bodies=KnownBodies(shortest=NEVER))
+    front = {"model": model, "tools": [TOOL], **front}
+    read = 0
+    # Every turn takes the breakpoint of the one before away; some are taken back.
+    for number in (0, 1, 2, 3, 4, 5, 4, 5, 6, 2, 3, 4):
+        before = [turn for place in range(number) for turn in agent_turn(place, marked=False)]
+        messages = [user("How is the weather in town number 0?"), *before, *agent_turn(number, marked=marked)]
+        for said_on in (messages, [*messages, assistant("It is warm."), user("Thank you.")]):
+            for path, body in (("/v1/messages", {**front, "max_tokens": 40}), (COUNT, front)):
+                answer = said(await knowing.post({**body, "messages": said_on}, path))
+                assert answer == said(await other.post({**body, "messages": said_on}, path))
+                assert answer[0] == 200, answer
+                read += answer[1].get("usage", {}).get("cache_read_input_tokens", 0)
+    assert len(bodies.found) > 20
+    assert (read > 0) is (marked or "cache_control" in str(front))
     assert_unchanged(bodies)
 
 

@@ -253,7 +253,7 @@ class Preparation:
         measurer = None if waits else route.measurer
         if caches or asks_diagnosis(request, betas):
             measure = None if measurer is None else measured_by(measurer, route, asked)
-            cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure)
+            cached = await self._cache.begin(request, model, workspace_id, betas=betas, measure=measure, known=known)
             return cached.use, cached
         if measurer is not None:
             counted = await unless_failed(measurer.count(asked), route)

@@ -14,6 +14,7 @@ from understudy.messages.counting.thinking import kept_thinking_from
 from understudy.messages.counting.tools import in_prompt_order
 from understudy.tokens.pace import Pace
 from understudy.wire.json_text import to_json
+from understudy.wire.known_bodies import KnownBody
 
 Block: TypeAlias = dict[str, Any]
 
@@ -96,38 +97,68 @@ def _ttl(block: Block) -> int:
     return ttl
 
 
-async def read_pieces(request: Block, model: Model, pace: Pace) -> list[Piece]:
-    """All blocks that are in the prompt. The automatic breakpoint is set."""
-    pieces = [
-        Piece(Mark(TOOLS, place), tool, "", _ttl(tool))
-        for place, tool in enumerate(in_prompt_order(request.get("tools") or []))
-    ]
-    pieces += system_pieces(request)
-    front = len(pieces)
+class _Begun(NamedTuple):
+    """The pieces up to some message, all of which stay however the conversation goes on, and what goes on from them."""
+
+    model: Model
+    pieces: tuple[Piece, ...]
+    role: str
+    lead: str
+
+
+_STAGE: Final = "read_pieces"
+
+
+async def read_pieces(request: Block, model: Model, pace: Pace, known: KnownBody | None = None) -> list[Piece]:
+    """All blocks that are in the prompt. The automatic breakpoint is set. `known`: the body that the request still
+    is."""
+    messages: list[Block] = request["messages"]
+    begun: _Begun | None
+    first, begun = (0, None) if known is None else known.noted(_STAGE)
+    if begun is None or begun.model is not model:
+        first, begun = 0, None
+    noting = () if known is None else known.worth_noting(-1 if begun is None else first)
+    front = front_pieces(request)
+    pieces = front.copy() if begun is None else [*begun.pieces]
+    role, lead = ("", "") if begun is None else (begun.role, begun.lead)
     kept_from: int | None = None
-    lead = ""
-    for piece in message_pieces(request["messages"]):
-        kind = piece.block["type"]
-        if kind in _THINKING:
-            # What a model no longer sees is not there: the conversation is "processed as if the thinking blocks were
-            # never there" (thinking.md).
-            if kept_from is None:
-                kept_from = kept_thinking_from(request["messages"], model)
-            if piece.mark.place < kept_from:
-                lead += piece.lead
-                continue
-        elif kind == "compaction" and piece.block.get("content") is not None:
-            # It takes the place of all messages before it (compaction.md).
-            del pieces[front:]
-            piece = piece._replace(lead="compaction")
+    # What was left out shows in the piece behind it.
+    left_out = ""
+    for place, message in enumerate(messages[first:] if first else messages, first):
+        if place in noting and known is not None and (kept_from is None or model.keeps_thinking):
+            known.note(_STAGE, place, _Begun(model, tuple(pieces), role, lead))
+        role, lead = message["role"], _lead(message, role, lead)
+        for piece in _pieces_of(message, place, lead):
             lead = ""
-        if lead:
-            piece, lead = piece._replace(lead=lead + piece.lead), ""
-        pieces.append(piece)
-        if len(pieces) % _BETWEEN_LOOKS == 0 and pace.due():
-            await pace.pause()
+            kind = piece.block["type"]
+            if kind in _THINKING:
+                # What a model no longer sees is not there: the conversation is "processed as if the thinking blocks
+                # were never there" (thinking.md).
+                if kept_from is None:
+                    kept_from = kept_thinking_from(messages, model)
+                if place < kept_from:
+                    left_out += piece.lead
+                    continue
+            elif kind == "compaction" and piece.block.get("content") is not None:
+                # It takes the place of all messages before it (compaction.md).
+                del pieces[len(front) :]
+                piece = piece._replace(lead="compaction")
+                left_out = ""
+            if left_out:
+                piece, left_out = piece._replace(lead=left_out + piece.lead), ""
+            pieces.append(piece)
+            if len(pieces) % _BETWEEN_LOOKS == 0 and pace.due():
+                await pace.pause()
     _set_automatic(request, pieces)
     return pieces
+
+
+def front_pieces(request: Block) -> list[Piece]:
+    """The tools, in the order of the prompt, and the system prompt."""
+    tools = in_prompt_order(request.get("tools") or [])
+    return [Piece(Mark(TOOLS, place), tool, "", _ttl(tool)) for place, tool in enumerate(tools)] + system_pieces(
+        request
+    )
 
 
 def system_pieces(request: Block) -> list[Piece]:
@@ -141,23 +172,33 @@ def message_pieces(messages: list[Block]) -> Iterator[Piece]:
     """The blocks of the conversation. Neighbouring messages of one role are one turn, so only its change shows."""
     role = lead = ""
     for place, message in enumerate(messages):
-        if message["role"] != role:
-            role = message["role"]
-            lead += f"{role};"
-        if len(message) > 2:
-            more = {name: value for name, value in message.items() if name not in {"role", "content"} and value}
-            if more:
-                lead += to_json(more)
-        content = message.get("content")
-        if not content:
-            continue
-        if content.__class__ is str:
-            yield Piece(Mark(MESSAGES, place), {"type": "text", "text": content}, lead, 0)
+        role, lead = message["role"], _lead(message, role, lead)
+        for piece in _pieces_of(message, place, lead):
             lead = ""
-        else:
-            for index, block in enumerate(content):
-                yield Piece(Mark(MESSAGES, place, index), block, lead, _ttl(block))
-                lead = ""
+            yield piece
+
+
+def _lead(message: Block, role: str, lead: str) -> str:
+    """What stands before the first block of a message behind one of `role`, which had no block since `lead`."""
+    if message["role"] != role:
+        lead += f"{message['role']};"
+    if len(message) > 2:
+        more = {name: value for name, value in message.items() if name not in {"role", "content"} and value}
+        if more:
+            lead += to_json(more)
+    return lead
+
+
+def _pieces_of(message: Block, place: int, lead: str) -> Iterator[Piece]:
+    content = message.get("content")
+    if not content:
+        return
+    if content.__class__ is str:
+        yield Piece(Mark(MESSAGES, place), {"type": "text", "text": content}, lead, 0)
+        return
+    for index, block in enumerate(content):
+        yield Piece(Mark(MESSAGES, place, index), block, lead, _ttl(block))
+        lead = ""
 
 
 def _set_automatic(request: Block, pieces: list[Piece]) -> None:

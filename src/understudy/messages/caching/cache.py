@@ -20,8 +20,9 @@ from understudy.messages.caching.hashes import prefix_keys, workspace_front
 from understudy.messages.caching.ledger import Entry, Ledger
 from understudy.messages.caching.salts import salts
 from understudy.messages.caching.verified import confirmed
-from understudy.messages.counting import Mark, count_marked
+from understudy.messages.counting import Mark, count_marked, same_prompt
 from understudy.tokens.pace import Pace
+from understudy.wire.known_bodies import KnownBody
 
 LOOK_BACK: Final = 20
 """Blocks that are looked at from each breakpoint, itself the first of them."""
@@ -155,18 +156,21 @@ class PromptCache:
         total_tokens: int | None = None,
         betas: Collection[str] = (),
         measure: Measure | None = None,
+        known: KnownBody | None = None,
     ) -> CacheTurn:
         """Look a validated request up. What it reads is renewed at once; when the answer begins where `measure` is
         given, for that engine may say that it has not read it.
 
         `total_tokens`: of the prompt, where another than our own count is billed; nothing cached exceeds it. `betas`
-        are only compared, for the diagnosis. `measure`: who counts instead of us.
+        are only compared, for the diagnosis. `measure`: who counts instead of us. `known`: the body that it came as.
         """
         # "The lifetime is measured from the start of the request that writes or reads the cache entry."
         since = self._clock()
         pace = Pace()
         try:
-            found = await self._cached(request, model, workspace_id, total_tokens, measure, pace)
+            found = await self._cached(
+                request, model, workspace_id, total_tokens, measure, pace, same_prompt(request, known)
+            )
             fingerprint = diagnostics = None
             if asks_diagnosis(request, betas):
                 read = await read_request(request, model, betas, pace)
@@ -190,11 +194,12 @@ class PromptCache:
         total_tokens: int | None,
         measure: Measure | None,
         pace: Pace,
+        known: KnownBody | None,
     ) -> _Found:
-        pieces = await read_pieces(request, model, pace)
+        pieces = await read_pieces(request, model, pace, known)
         marked = [(ordinal, piece) for ordinal, piece in enumerate(pieces) if piece.ttl]
         marks = [piece.mark for _, piece in marked]
-        counted = await count_marked(request, model, marks, pace)
+        counted = await count_marked(request, model, marks, pace, known)
         if measure is not None:
             measured = await measure(marks)
             if measured is not None:
@@ -209,7 +214,7 @@ class PromptCache:
             return _Found([], {}, [], None, total)
         looked_at = {ordinal for last, *_ in breakpoints for ordinal in range(last, max(last - LOOK_BACK, -1), -1)}
         of_parts = salts(request, model, workspace_id, counted)
-        keys = await prefix_keys(pieces, looked_at, of_parts, pace, workspace_front(workspace_id))
+        keys = await prefix_keys(pieces, looked_at, of_parts, pace, workspace_front(workspace_id), known)
         longest_first = sorted(looked_at, reverse=True)
         hit = await self._ledger.look([keys[ordinal] for ordinal in longest_first], renew=measure is None)
         return _Found(breakpoints, keys, longest_first, hit, total)

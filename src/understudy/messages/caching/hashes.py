@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 from understudy.messages.caching.breakpoints import Block, Piece, nested_blocks
-from understudy.messages.counting import TOOLS
+from understudy.messages.counting import MESSAGES, TOOLS
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import PIECE
 from understudy.wire.json_text import to_json
+from understudy.wire.known_bodies import KnownBody
 
 KEY_BYTES: Final = 20
 
@@ -29,6 +30,10 @@ _BETWEEN_LOOKS: Final = 16
 
 class Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
+
+    def copy(self) -> Hash: ...
+
+    def digest(self) -> bytes: ...
 
 
 def new_hash() -> blake2b:
@@ -44,15 +49,37 @@ def workspace_front(workspace_id: str) -> bytes:
     return digest(workspace_id)[:WORKSPACE_BYTES]
 
 
+class _Begun(NamedTuple):
+    """The first pieces as they were hashed, of which `last` is the last one, and the keys of some of them."""
+
+    salts: tuple[bytes, ...]
+    pieces: int
+    last: Block
+    running: Hash
+    keys: dict[int, bytes]
+
+
+_STAGE: Final = "prefix_keys"
+
+
 async def prefix_keys(
-    pieces: Sequence[Piece], ordinals: Collection[int], salts: Sequence[bytes], pace: Pace, front: bytes
+    pieces: Sequence[Piece],
+    ordinals: Collection[int],
+    salts: Sequence[bytes],
+    pace: Pace,
+    front: bytes,
+    known: KnownBody | None = None,
 ) -> dict[int, bytes]:
     """The keys of the prefixes that end with the pieces at `ordinals`, each with `front` before it. `salts`: what else
-    the tools', the system's and the messages' part of the cache hang on."""
-    running = new_hash()
-    keys: dict[int, bytes] = {}
-    for ordinal in range(max(ordinals, default=-1) + 1):
+    the tools', the system's and the messages' part of the cache hang on. `known`: the body of the pieces."""
+    salted = (front, *salts)
+    running, keys, first, messages = _begun(pieces, ordinals, salted, known)
+    noting: dict[int, int] = {} if known is None else _starts(pieces, known.worth_noting(messages))
+    for ordinal in range(first, max(ordinals, default=-1) + 1):
         piece = pieces[ordinal]
+        if ordinal in noting and known is not None and ordinal:
+            begun = _Begun(salted, ordinal, pieces[ordinal - 1].block, running.copy(), keys.copy())
+            known.note(_STAGE, noting[ordinal], begun)
         parts = parts_of(piece)
         if sum(map(len, parts)) <= PIECE:
             running.update(framed(parts).encode())
@@ -65,6 +92,34 @@ async def prefix_keys(
         if ordinal % _BETWEEN_LOOKS == 0 and pace.due():
             await pace.pause()
     return keys
+
+
+def _begun(
+    pieces: Sequence[Piece], ordinals: Collection[int], salts: tuple[bytes, ...], known: KnownBody | None
+) -> tuple[Hash, dict[int, bytes], int, int]:
+    """What an earlier request of the same beginning has hashed: as far as it came, in pieces and in messages."""
+    begun: _Begun | None
+    messages, begun = (-1, None) if known is None else known.noted(_STAGE)
+    if begun is None or begun.salts != salts or not 0 < begun.pieces <= len(pieces):
+        return new_hash(), {}, 0, -1
+    # A summary takes pieces away that were before it.
+    if pieces[begun.pieces - 1].block is not begun.last:
+        return new_hash(), {}, 0, -1
+    if any(ordinal < begun.pieces and ordinal not in begun.keys for ordinal in ordinals):
+        return new_hash(), {}, 0, -1
+    return begun.running.copy(), begun.keys.copy(), begun.pieces, messages
+
+
+def _starts(pieces: Sequence[Piece], messages: Collection[int]) -> dict[int, int]:
+    """Which of `messages` begin, by the ordinal of their first piece; those without any are left out."""
+    least = min(messages, default=0)
+    starts: dict[int, int] = {}
+    for ordinal in reversed(range(len(pieces))):
+        level, place, _ = pieces[ordinal].mark
+        if level < MESSAGES or place < least:
+            break
+        starts[place] = ordinal
+    return {starts[place]: place for place in messages if place in starts}
 
 
 def framed(parts: Sequence[str]) -> str:

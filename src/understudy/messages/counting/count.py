@@ -30,7 +30,8 @@ async def count_prompt(request: dict[str, Any], model: Model, known: KnownBody |
     messages = cast("list[dict[str, Any]]", request["messages"])
     pace = Pace()
     try:
-        known, first, prompt = _begun(request, model, known)
+        known = same_prompt(request, known)
+        first, prompt = _begun(request, model, known)
         noting = () if known is None else known.worth_noting(-1 if prompt is None else first)
         if prompt is None:
             prompt = Prompt(request, model)
@@ -60,19 +61,22 @@ async def count_prompt(request: dict[str, Any], model: Model, known: KnownBody |
         pace.end()
 
 
-def _begun(
-    request: dict[str, Any], model: Model, known: KnownBody | None
-) -> tuple[KnownBody | None, int, Prompt | None]:
-    """The body that `request` still is, and how far a prompt that begins with the same was read before."""
+def same_prompt(request: dict[str, Any], known: KnownBody | None) -> KnownBody | None:
+    """`known`, if the prompt of `request` still is the one that it came with."""
     if known is None or any(request.get(name) is not known.body.get(name) for name in _FRONT):
-        return None, 0, None
+        return None
     sent, messages = known.body["messages"], request["messages"]
     if messages is not sent and (len(messages) != len(sent) or any(map(is_not, messages, sent))):
-        return None, 0, None
-    first, prompt = known.noted(_STAGE)
+        return None
+    return known
+
+
+def _begun(request: dict[str, Any], model: Model, known: KnownBody | None) -> tuple[int, Prompt | None]:
+    """How far a prompt that begins with the same was read before."""
+    first, prompt = (0, None) if known is None else known.noted(_STAGE)
     if prompt is None or not prompt.reads(model):
-        return known, 0, None
-    return known, first, prompt.copied(request)
+        return 0, None
+    return first, prompt.copied(request)
 
 
 async def count_read(prompt: Prompt, pace: Pace) -> None:

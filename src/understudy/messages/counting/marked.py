@@ -14,6 +14,7 @@ from understudy.messages.counting.count import ITEMS, count_read, read_waiting
 from understudy.messages.counting.prompt import Prompt, Scan
 from understudy.messages.counting.tools import in_prompt_order
 from understudy.tokens.pace import Pace
+from understudy.wire.known_bodies import KnownBody
 
 TOOLS: Final = 0
 SYSTEM: Final = 1
@@ -38,28 +39,79 @@ class Counted(NamedTuple):
     images: bool
 
 
-async def count_marked(request: dict[str, Any], model: Model, marks: Sequence[Mark], pace: Pace) -> Counted:
+async def count_marked(
+    request: dict[str, Any], model: Model, marks: Sequence[Mark], pace: Pace, known: KnownBody | None = None
+) -> Counted:
     """Tokens of a validated request's prompt, the same as `count_prompt` gives, and of it up to each of `marks`.
 
     `marks` are in the order of the prompt, and none is in front of a compaction, which takes what is before it away.
     The tokens of a prefix are the same for all requests with this prefix, this model, the same `citations` and (behind
-    the system prompt) the same parameters. `pace` is the caller's own, who ends it.
+    the system prompt) the same parameters. `pace` is the caller's own, who ends it. `known`: the body that the request
+    still is.
     """
-    return await _Reading(request, model, marks, pace).run()
+    return await _Reading(request, model, marks, pace, known).run()
+
+
+class _Begun(NamedTuple):
+    """A reading of the first messages, and how far it had come at each of the marks up to there."""
+
+    prompt: Prompt
+    marks: tuple[Mark, ...]
+    read: tuple[tuple[int, int], ...]
+
+
+_STAGE: Final = "count_marked"
 
 
 class _Reading:
-    __slots__ = ("_marks", "_model", "_prompt", "_read", "_request", "pace")
+    __slots__ = ("_known", "_marks", "_model", "_prompt", "_read", "_request", "pace")
 
-    def __init__(self, request: dict[str, Any], model: Model, marks: Sequence[Mark], pace: Pace) -> None:
+    def __init__(
+        self, request: dict[str, Any], model: Model, marks: Sequence[Mark], pace: Pace, known: KnownBody | None
+    ) -> None:
         self._request = request
         self._model = model
         self._marks = marks
+        self._known = known
         self._prompt = Prompt(request, model)
         self._read: list[tuple[int, int]] = []
         self.pace = pace
 
     async def run(self) -> Counted:
+        first = self._begin()
+        if first is None:
+            await self._front()
+        await self._messages(self._request["messages"], first)
+        prompt = self._prompt
+        prompt.end_messages()
+        await self._drain()
+        citations = prompt.citations
+        prefixes = tuple(
+            prompt.tokens(*read, citations=citations and mark.level > TOOLS)
+            for mark, read in zip(self._marks, self._read, strict=True)
+        )
+        return Counted(prompt.all_tokens(), prefixes, citations, prompt.images)
+
+    def _begin(self) -> int | None:
+        """Go on from an earlier reading of the same beginning. Returns how many messages it had read, None for none."""
+        first, begun = (0, None) if self._known is None else self._known.noted(_STAGE)
+        if begun is None or not begun.prompt.reads(self._model):
+            return None
+        marks = tuple(mark for mark in self._marks if mark.level < MESSAGES or mark.place < first)
+        if marks != begun.marks:
+            return None
+        self._prompt = begun.prompt.copied(self._request)
+        self._read = [*begun.read]
+        return first
+
+    async def _note(self, known: KnownBody, messages: int) -> None:
+        await self._drain()
+        if self._prompt.reads(self._model):
+            so_far = len(self._read)
+            marks = tuple(self._marks[:so_far])
+            known.note(_STAGE, messages, _Begun(self._prompt.copied({}), marks, tuple(self._read)))
+
+    async def _front(self) -> None:
         prompt, request = self._prompt, self._request
         prompt.read_tool_prompt()
         await self._items(in_prompt_order(request.get("tools") or []), prompt.read_tool, TOOLS)
@@ -73,23 +125,17 @@ class _Reading:
         prompt.read_settings()
         await self._drain()
         prompt.end_front()
-        await self._messages(request["messages"])
-        prompt.end_messages()
-        await self._drain()
-        citations = prompt.citations
-        prefixes = tuple(
-            prompt.tokens(*read, citations=citations and mark.level > TOOLS)
-            for mark, read in zip(self._marks, self._read, strict=True)
-        )
-        return Counted(prompt.all_tokens(), prefixes, citations, prompt.images)
 
-    async def _messages(self, messages: list[dict[str, Any]]) -> None:
-        prompt = self._prompt
+    async def _messages(self, messages: list[dict[str, Any]], begun: int | None) -> None:
+        prompt, known, first = self._prompt, self._known, begun or 0
+        noting = () if known is None else known.worth_noting(-1 if begun is None else begun)
         marked: dict[int, list[int]] = {}
         for mark in self._marks:
             if mark.level == MESSAGES:
                 marked.setdefault(mark.place, []).append(mark.block)
-        for place, message in enumerate(messages):
+        for place, message in enumerate(messages[first:] if first else messages, first):
+            if place in noting and known is not None:
+                await self._note(known, place)
             if place not in marked:
                 prompt.read_message(message)
                 if prompt.waiting:
