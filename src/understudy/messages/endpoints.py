@@ -29,9 +29,10 @@ from understudy.settings import HttpSettings, StreamSettings
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import canonical_json, to_json
 from understudy.wire.known_bodies import KnownBodies, KnownBody
+from understudy.wire.known_shapes import check_known, note_checked
 from understudy.wire.slices import check_in_slices
 from understudy.wire.sse import encode, padded_encoder
-from understudy.wire.validation import Validator, check_known, note_checked, parse_json, validator
+from understudy.wire.validation import Validator, parse_json, validator
 from understudy.wire.versions import gating_betas
 
 if TYPE_CHECKING:

@@ -31,10 +31,13 @@ def _seconds_in_base58(second: int) -> bytes:
 
 
 def new_id(prefix: str) -> str:
-    """A fresh id such as `msg_011C…` for `prefix` `msg_`; 82 random bits behind the time."""
+    """A fresh id such as `msg_011C…` for `prefix` `msg_`, or the next one where ids are counted."""
+    return fresh_id(prefix) if _counts is None else _counted(prefix, _counts)
+
+
+def fresh_id(prefix: str) -> str:
+    """An id that no other has, also where ids are counted; 82 random bits behind the time."""
     global _second, _stamp, _pool, _place
-    if _counts is not None:
-        return _counted(prefix, _counts)
     now = int(time.time())
     if now != _second:
         _second, _stamp = now, "011C" + _seconds_in_base58(now).decode("ascii")

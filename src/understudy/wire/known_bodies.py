@@ -21,8 +21,12 @@ _MESSAGES: Final = "messages"
 
 # Bytes. Shorter bodies are parsed sooner than they are looked up; of longer ones few would fill the memory.
 _SHORTEST: Final = 8 * 1024
-_LONGEST: Final = 2 * 1024 * 1024
+_LONGEST: Final = 1024 * 1024
 _MOST_BYTES: Final = 8 * 1024 * 1024
+
+# Commas, quotes and brackets of a text that is cut; more would take longer than others can wait.
+_MOST_PARTS: Final = 60_000
+_MOST_MESSAGES: Final = 4_096
 
 # Bodies are looked for among those of the same owner that begin with the same bytes.
 _BEGINNING: Final = 192
@@ -209,6 +213,8 @@ def _gone_on(known: KnownBody, shared: int, text: bytes, place: int) -> KnownBod
 
 def _cut(middle: bytes, *, first: bool) -> list[bytes] | None:
     """The text of each message of a row, with what stands before it. `first`: no comma stands before the first."""
+    if _parts(middle) > _MOST_PARTS:
+        return None
     try:
         text = middle.decode()
         ends = _ends(text, 0, first=first)
@@ -233,6 +239,11 @@ def _ends(text: str, place: int, *, first: bool) -> list[int]:
     return ends
 
 
+def _parts(text: bytes) -> int:
+    """How many parts a JSON text has at the most."""
+    return sum(map(text.count, (b",", b'"', b"[", b"{")))
+
+
 def _skip(text: str, place: int) -> int:
     while text[place : place + 1] in _SPACE and place < len(text):
         place += 1
@@ -240,7 +251,10 @@ def _skip(text: str, place: int) -> int:
 
 
 def learned(text: bytes) -> KnownBody | None:
-    """A body cut into its parts. None for what is no object with a list of messages, or names a field twice."""
+    """A body cut into its parts. None for what is no object with a list of messages, names a field twice, or has very
+    many parts."""
+    if _parts(text) > _MOST_PARTS:
+        return None
     try:
         whole: Any = orjson.loads(text)
         spans = _spans(text.decode())
@@ -256,7 +270,11 @@ def _known(whole: _Object, text: bytes, spans: tuple[str, list[str], str]) -> Kn
     parts = [segment.encode() for segment in segments]
     known = KnownBody(whole, head.encode(), parts, tail.encode(), len(text))
     # The scanner is another than the parser: what they do not see alike is not remembered.
-    if len(whole[_MESSAGES]) != len(parts) or b"".join((known.head, *parts, known.tail)) != text:
+    if (
+        len(parts) > _MOST_MESSAGES
+        or len(whole[_MESSAGES]) != len(parts)
+        or b"".join((known.head, *parts, known.tail)) != text
+    ):
         return None
     return known
 

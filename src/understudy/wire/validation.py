@@ -17,7 +17,6 @@ from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
 from .errors import InvalidRequestError
 from .gates import Variant
-from .known_bodies import KnownBody
 from .schema import EXPECTED_OBJECT, EXPECTED_SHAPE, HIDDEN, SKIP, UNION_TAG, build_validator
 from .versions import variant_of
 
@@ -28,11 +27,6 @@ _LONGEST_MESSAGE = 8192
 
 # Bytes of a body from which on the collector waits until it is parsed.
 _LARGE: Final = 256 * 1024
-
-# Of a known body: what of it is checked with messages that are new, and so many of these at once.
-_STAGE: Final = "shape"
-_REQUIRED: Final = ("model", "max_tokens")
-_MOST_NEW: Final = 100
 
 _TEXTS = {
     "list_type": "Input should be a valid array",
@@ -107,28 +101,6 @@ class Validator:
         else:
             message = _message(fault)
         raise InvalidRequestError(message[:_LONGEST_MESSAGE])
-
-
-def check_known(shape: Validator, known: KnownBody) -> bool:
-    """Whether a known body has the shape, as far as that can be said without looking at all of it: it goes on from one
-    that had it, and what is new is sound."""
-    messages: list[Any] = known.body["messages"]
-    checked, sound = known.noted((_STAGE, shape))
-    if sound is None or len(messages) - checked > _MOST_NEW:
-        return False
-    new = messages[checked:]
-    if new:
-        part = {name: known.body[name] for name in _REQUIRED if name in known.body}
-        if shape.fault({**part, "messages": new}) is not None:
-            return False
-        note_checked(shape, known)
-    return True
-
-
-def note_checked(shape: Validator, known: KnownBody) -> None:
-    """Remember that a known body has the shape, and so has what goes on from any of its last messages."""
-    for checked in (*known.worth_noting(), len(known.body["messages"])):
-        known.note((_STAGE, shape), checked, True)
 
 
 @lru_cache(maxsize=128)
