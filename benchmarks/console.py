@@ -69,10 +69,10 @@ def questions(now: float) -> dict[str, tuple[str, dict[str, str | int]]]:
     log: dict[str, str | int] = {"limit": 50, "path": "/v1/", "path_not": "/v1/organizations/"}
     requests = f"{ADMIN}/requests"
     return {
-        "Dashboard, hour by model": summary("1m", 1 / 24, 60, group_by="model"),
-        "Dashboard, 24 hours by model": summary("1h", 1, 24, group_by="model"),
-        "Dashboard, 7 days by key": summary("1h", 7, 168, group_by="api_key_id"),
-        "Dashboard, 30 days by model": summary("1d", 30, 30, group_by="model"),
+        "Dashboard, hour by model": summary("1m", 1 / 24, 60, top="7", group_by="model"),
+        "Dashboard, 24 hours by model": summary("1h", 1, 24, top="7", group_by="model"),
+        "Dashboard, 7 days by key": summary("1h", 7, 168, top="7", group_by="api_key_id"),
+        "Dashboard, 30 days by model": summary("1d", 30, 30, top="7", group_by="model"),
         "Dashboard, failed lately": (requests, {**log, "failed": "true", "limit": 5}),
         "Usage, 30 days by key": summary("1d", 30, 30, group_by="api_key_id"),
         "Usage, 30 days of a workspace": summary("1d", 30, 30, group_by="api_key_id", workspace_id=_WORKSPACE),

@@ -11,15 +11,14 @@ import shutil
 import ssl
 import subprocess
 import sys
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from clients.claude_code import Project
+from loopback import LoopbackServer, Said
 from servers import RunningServer, start_server
 
 pytestmark = pytest.mark.slow
@@ -71,32 +70,18 @@ def project(claude: Path, searching: RunningServer, tmp_path: Path) -> Project:
 def site(folder: Path) -> Generator[tuple[str, Path]]:
     """A page that is reached by https, which WebFetch insists on, and the certificate to be trusted."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = b"<html><head><title>Otters</title></head><body><p>The otter is called Heron.</p></body></html>"
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None: ...
-
+    body = b"<html><head><title>Otters</title></head><body><p>The otter is called Heron.</p></body></html>"
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
     command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True, timeout=30)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
+    server = LoopbackServer(lambda _: Said(200, body, {"content-type": "text/html"}), context)
     try:
-        yield f"https://127.0.0.1:{server.server_address[1]}/otters", certificate
+        yield f"{server.url}/otters", certificate
     finally:
-        server.shutdown()
-        server.server_close()
+        server.close()
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate with openssl")

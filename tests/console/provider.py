@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import threading
 import time
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from loopback import Asked, LoopbackServer, Said, said_json
 from organization.identity_provider import Signer
 
 CLIENT_ID, CLIENT_SECRET = "understudy-console", "of the client"
@@ -26,60 +24,40 @@ class Provider:
         self.person: dict[str, Any] = {}
         self.changes: dict[str, Any] = {}
         self._codes: dict[str, dict[str, str]] = {}
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                place = urlsplit(self.path)
-                if place.path == "/authorize":
-                    asked = {name: values[0] for name, values in parse_qs(place.query).items()}
-                    code = uuid.uuid4().hex
-                    outer._codes[code] = asked
-                    back = urlencode({"code": code, "state": asked["state"]})
-                    self.send_response(303)
-                    self.send_header("location", f"{asked['redirect_uri']}?{back}")
-                    self.end_headers()
-                    return
-                document = {
-                    "/.well-known/openid-configuration": {
-                        "issuer": outer.url,
-                        "authorization_endpoint": f"{outer.url}/authorize",
-                        "token_endpoint": f"{outer.url}/token",
-                        "jwks_uri": f"{outer.url}/jwks",
-                    },
-                    "/jwks": {"keys": [outer.signer.jwk]},
-                }.get(place.path)
-                self._answer(404 if document is None else 200, document)
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                given = {name: values[0] for name, values in parse_qs(body).items()}
-                asked = outer._codes.pop(given.get("code", ""), None)
-                if asked is None or not outer._may(asked, given):
-                    self._answer(400, {"error": "invalid_grant"})
-                    return
-                self._answer(200, {"token_type": "Bearer", "id_token": outer._id_token(asked["nonce"])})
-
-            def _answer(self, status: int, document: Any) -> None:
-                content = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
+        self._server = LoopbackServer(self._answer)
+        self.url = self._server.url
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        self._server.close()
+
+    def _answer(self, asked: Asked) -> Said:
+        place = urlsplit(asked.path)
+        if asked.method == "POST":
+            return self._token(_first(asked.body.decode()))
+        if place.path == "/authorize":
+            return self._authorize(_first(place.query))
+        document = {
+            "/.well-known/openid-configuration": {
+                "issuer": self.url,
+                "authorization_endpoint": f"{self.url}/authorize",
+                "token_endpoint": f"{self.url}/token",
+                "jwks_uri": f"{self.url}/jwks",
+            },
+            "/jwks": {"keys": [self.signer.jwk]},
+        }.get(place.path)
+        return said_json(document, 404 if document is None else 200)
+
+    def _authorize(self, asked: dict[str, str]) -> Said:
+        code = uuid.uuid4().hex
+        self._codes[code] = asked
+        back = urlencode({"code": code, "state": asked["state"]})
+        return Said(303, headers={"location": f"{asked['redirect_uri']}?{back}"})
+
+    def _token(self, given: dict[str, str]) -> Said:
+        asked = self._codes.pop(given.get("code", ""), None)
+        if asked is None or not self._may(asked, given):
+            return said_json({"error": "invalid_grant"}, 400)
+        return said_json({"token_type": "Bearer", "id_token": self._id_token(asked["nonce"])})
 
     def _may(self, asked: dict[str, str], given: dict[str, str]) -> bool:
         digest = hashlib.sha256(given.get("code_verifier", "").encode()).digest()
@@ -104,3 +82,7 @@ class Provider:
             **self.changes,
         }
         return (self.wrong_signer or self.signer).sign(claims)
+
+
+def _first(query: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(query).items()}

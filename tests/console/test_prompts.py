@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, select
 
 from installations import installation
 from understudy.console.prompts import service
 from understudy.console.prompts.service import Prompts
+from understudy.console.tables import console_evaluations, console_prompt_versions, console_prompts
 from understudy.http.principal import Principal, WorkspaceGrant
 from understudy.organization.pages import Cursors
 from understudy.organization.service import Organizations
@@ -84,6 +87,38 @@ async def test_an_evaluation_is_kept_as_it_was_last_put(tmp_path: Path) -> None:
         assert (await prompts.evaluation(caller, id_, "test_cases"))["data"] == []
         assert (await prompts.evaluation(caller, id_, "results"))["data"] == results
         await prompts.delete(caller, ACTOR, id_)
+
+
+@pytest.mark.each_database
+async def test_an_evaluation_of_a_prompt_that_is_deleted_at_that_moment_finds_none(tmp_path: Path) -> None:
+    async with installation(tmp_path) as (db, root):
+        there = await Organizations(db, root).ensure_installation()
+        prompts, caller = Prompts(Store(db), Cursors(root)), _caller(there.organization_id, there.workspace_id)
+        id_ = (await prompts.create(caller, ACTOR, {"name": "Deleted"}))["id"]
+        async with db.begin() as connection:
+            await connection.execute(delete(console_prompts).where(console_prompts.c.id == id_))
+            putting = asyncio.create_task(prompts.set_evaluation(caller, id_, "results", []))
+            # It has come as far as it can before this is over.
+            await asyncio.wait({putting}, timeout=0.3)
+        with pytest.raises(NotFoundError):
+            await putting
+
+
+@pytest.mark.each_database
+async def test_prompts_are_deleted_while_their_evaluations_are_put(tmp_path: Path) -> None:
+    async with installation(tmp_path) as (db, root):
+        there = await Organizations(db, root).ensure_installation()
+        prompts, caller = Prompts(Store(db), Cursors(root)), _caller(there.organization_id, there.workspace_id)
+        for _ in range(5):
+            id_ = (await prompts.create(caller, ACTOR, {"name": "Deleted", "request": REQUEST}))["id"]
+            puts = [prompts.set_evaluation(caller, id_, "results", []) for _ in range(8)]
+            calls = [*puts[:4], prompts.delete(caller, ACTOR, id_), *puts[4:]]
+            results = await asyncio.gather(*calls, return_exceptions=True)
+            assert all(isinstance(one, NotFoundError | dict) for one in results), results
+            assert {"id": id_, "type": "prompt_deleted"} in results
+        async with db.connect() as connection:
+            for table in (console_prompts, console_prompt_versions, console_evaluations):
+                assert (await connection.execute(select(table))).all() == []
 
 
 @pytest.mark.each_database

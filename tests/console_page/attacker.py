@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import Asked, LoopbackServer, Said
 
 BLANK = "<!doctype html><title>Another site</title><p>Welcome!</p>"
 
@@ -33,26 +33,14 @@ class Attacker:
 def attacker_site() -> Generator[Attacker]:
     """Any path is a page; what stands in `pages` is that path's."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            made.asked.append((self.path, self.headers.get("referer", "")))
-            content = made.pages.get(self.path.partition("?")[0], BLANK).encode()
-            self.send_response(200)
-            self.send_header("content-type", "text/html; charset=utf-8")
-            self.send_header("content-length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def answer(asked: Asked) -> Said:
+        made.asked.append((asked.path, asked.headers.get("referer", "")))
+        content = made.pages.get(asked.path.partition("?")[0], BLANK).encode()
+        return Said(200, content, {"content-type": "text/html; charset=utf-8"})
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made = Attacker(server.server_address[1], {})
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
+    server = LoopbackServer(answer)
+    made = Attacker(server.port, {})
     try:
         yield made
     finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
+        server.close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
-from .acting import SONNET, select
+from .acting import SONNET, figure, select
 from .site import Site
 
 
@@ -18,6 +20,18 @@ def twins(site: Site) -> None:
     for _ in range(2):
         key = site.key("Twin")["raw_key"]
         site.api("POST", "/v1/messages", body, key=key)
+
+
+def written(site: Site, requests: int) -> None:
+    """Until so many are in the sums, which are written a moment after the answer."""
+    asked = f"starting_at={datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+    until = time.monotonic() + 10
+    while True:
+        days = site.api("GET", f"/_understudy/admin/request_summary?{asked}")["data"]
+        if sum(one["requests"] for day in days for one in day["results"]) == requests:
+            return
+        assert time.monotonic() < until, days
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("path", ["/usage", "/cost"])
@@ -36,3 +50,25 @@ def test_a_reload_keeps_what_a_report_is_about(site: Site, twins: None) -> None:
         page.reload()
         expect(page.get_by_role("row", name="Twin")).to_have_count(2)
         expect(page.get_by_role("radio", name="Hour", exact=True)).to_be_checked()
+
+
+def test_the_dashboard_draws_the_largest_groups_and_one_of_all_others(site: Site, twins: None) -> None:
+    for number in range(9):
+        key = site.key(f"Many {number}")["raw_key"]
+        body = {
+            "model": SONNET,
+            "max_tokens": 8,
+            "messages": [{"role": "user", "content": "Hello " * 10 * number + "."}],
+        }
+        site.api("POST", "/v1/messages", body, key=key)
+    written(site, 11)
+    with site.visit("/?by=api_key_id") as page:
+        expect(figure(page.get_by_role("main"), "Requests")).to_have_text("11")
+        for label in ("Requests", "Cost"):
+            chart = page.locator("figure").filter(has=page.get_by_role("img", name=label, exact=True))
+            names = chart.get_by_role("listitem")
+            expect(names).to_have_count(8)
+            expect(names.first).to_have_text("Twin")
+            expect(names.last).to_have_text("Others")
+            expect(chart.get_by_text("Many 8")).to_have_count(1)
+            expect(chart.get_by_text("Many 0")).to_have_count(0)

@@ -59,6 +59,30 @@ def test_a_scenario_replaces_the_last_one_or_is_added_to_it(running: RunningServ
     assert len(admin.get(PATH).json()["rules"]) == 1
 
 
+def test_who_loaded_a_scenario_and_who_forgot_it_stands_in_the_audit_log(admin: httpx.Client) -> None:
+    scenario = {"mode": "append", "ids": "deterministic", "rules": [{"answer": "one"}, {"answer": "two"}]}
+    answers = admin.post(PATH, json=scenario), admin.post(PATH, json={"rules": [{"answer": 7}]}), admin.delete(PATH)
+    assert [answer.status_code for answer in answers] == [200, 400, 200]
+    reset, loaded = admin.get("/_understudy/admin/audit_log", params={"limit": 2}).json()["data"]
+    assert (reset["action"], reset["after"]) == ("scenarios_reset", None)
+    assert (loaded["action"], loaded["after"]) == (
+        "scenarios_loaded",
+        {"mode": "append", "ids": "deterministic", "rules": 2},
+    )
+    for entry, answer in ((loaded, answers[0]), (reset, answers[2])):
+        assert entry["object"] == {"type": "scenarios", "id": "scenarios"}
+        assert entry["actor"]["type"] == "admin_key"
+        assert entry["request_id"] == answer.headers["request-id"]
+
+
+def test_counted_ids_that_begin_anew_stand_in_nobodys_way(admin: httpx.Client) -> None:
+    counted = {"ids": "deterministic", "rules": []}
+    answers: list[httpx.Response] = []
+    for _ in range(2):
+        answers += [admin.post(PATH, json=counted), admin.post(PATH, json=counted), admin.delete(PATH)]
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
+
+
 def test_received_requests_are_shown_only_while_a_scenario_is_loaded(
     running: RunningServer, admin: httpx.Client
 ) -> None:

@@ -4,16 +4,14 @@ import gzip
 import json
 import re
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 
 from limits.limiters import MODEL, Bench, caller, headers_of
+from recordings.replaying import EXCHANGES, needs_recordings
 from understudy.limits.headers import rfc3339, rounded
 from understudy.limits.refusals import LimitExceededError
 from understudy.limits.snapshot import Snapshot
-
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "recordings" / "exchanges.jsonl.gz"
 
 
 async def test_all_twelve_headers_tell_limits_what_remains_and_when_it_is_full_again() -> None:
@@ -50,10 +48,10 @@ def test_remaining_tokens_are_rounded_to_the_nearest_thousand_and_never_above_th
     assert rounded(tokens, limit) == told
 
 
-@pytest.mark.skipif(not RECORDINGS.exists(), reason="the recorded exchanges are not here")
+@needs_recordings
 def test_recorded_answers_follow_the_same_rules() -> None:
     checked = 0
-    for line in gzip.decompress(RECORDINGS.read_bytes()).splitlines():
+    for line in gzip.decompress(EXCHANGES.read_bytes()).splitlines():
         headers = json.loads(line).get("response_headers") or {}
         found = {
             name.removeprefix("anthropic-ratelimit-"): value

@@ -2,17 +2,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 
 from limits.limiters import MODEL, Bench, caller
+from recordings.replaying import EXCHANGES, needs_recordings
 from understudy.http.principal import Principal
 from understudy.limits.refusals import LimitExceededError, limit_exceeded, parse_exceeded, refusal
 from understudy.limits.snapshot import Snapshot
 
-REFERENCE = Path(__file__).resolve().parents[3] / "shared" / "reference"
-RECORDINGS = REFERENCE / "recordings" / "exchanges.jsonl.gz"
 ORGANIZATION = "5576611f-a1ee-427c-9800-298d9579899c"
 
 
@@ -30,10 +28,10 @@ def test_the_text_is_the_recorded_one() -> None:
     assert (error.status, error.type, error.retry) == (429, "rate_limit_error", True)
 
 
-@pytest.mark.skipif(not RECORDINGS.exists(), reason="the recorded exchanges are not here")
+@needs_recordings
 def test_recorded_refusals_differ_in_the_limit_only() -> None:
     seen = 0
-    for line in gzip.decompress(RECORDINGS.read_bytes()).splitlines():
+    for line in gzip.decompress(EXCHANGES.read_bytes()).splitlines():
         exchange = json.loads(line)
         if exchange["status"] == 429:
             message = exchange["response_body"]["error"]["message"]

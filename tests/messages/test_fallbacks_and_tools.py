@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from engines.subjects import Watched
 from streams import parse_sse
 from tools.api import Api, Block, bash, call, folded, tools_api
 from tools.programmatic.asking import TOOLS, Talk, cell, results
 from tools.web.api import SEARCH, asking, web_api
-from understudy.engines.engine import EngineEvent, EngineTurn
 from understudy.engines.scenarios.model import Answer
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.messages.fallbacks import NEWEST
@@ -19,18 +18,6 @@ from understudy.settings import SimulatorSettings
 FIRST, NEXT = "claude-opus-5-5", "claude-opus-5"
 DECLINES = Answer(text="So far. ", stop_reason="refusal")
 ASKED: dict[str, Any] = {"model": FIRST, "fallbacks": "default", "betas": NEWEST}
-
-
-class Spy(SimulatorEngine):
-    """Keeps what it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__(SimulatorSettings())
-        self.turns: list[EngineTurn] = []
-
-    def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        self.turns.append(turn)
-        return super().run(turn)
 
 
 def kinds(message: Block) -> list[str]:
@@ -86,7 +73,7 @@ async def test_the_next_model_works_in_the_same_container(tmp_path: Path) -> Non
 
 
 async def test_the_next_model_reads_what_a_search_found(tmp_path: Path) -> None:
-    engine = Spy()
+    engine = Watched(SimulatorEngine(SimulatorSettings()))
     async with web_api(tmp_path, engine=engine) as api:
         api.script(call("web_search", query="Ruby version"), DECLINES)
         asked = asking("Go", [SEARCH], model=FIRST, fallbacks="default", stream=True)

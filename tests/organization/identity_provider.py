@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+
+from loopback import Asked, LoopbackServer, Said, said_json
 
 AUDIENCE = "https://api.anthropic.com"
 CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
@@ -69,37 +69,20 @@ class JwksServer:
 
     def __init__(self, keys: list[dict[str, Any]]) -> None:
         self.asked: list[str] = []
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                outer.asked.append(self.path)
-                if self.path in outer.redirects:
-                    self.send_response(302)
-                    self.send_header("location", outer.redirects[self.path])
-                    self.end_headers()
-                    return
-                document = outer.documents.get(self.path)
-                body = json.dumps(document).encode()
-                self.send_response(404 if document is None else 200)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = LoopbackServer(self._answer)
+        self.url = self._server.url
         self.redirects: dict[str, str] = {}
         self.documents: dict[str, Any] = {
             "/.well-known/openid-configuration": {"issuer": self.url, "jwks_uri": f"{self.url}/jwks"},
             "/jwks": {"keys": keys},
         }
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(5)
+        self._server.close()
+
+    def _answer(self, asked: Asked) -> Said:
+        self.asked.append(asked.path)
+        if asked.path in self.redirects:
+            return Said(302, headers={"location": self.redirects[asked.path]})
+        document = self.documents.get(asked.path)
+        return said_json(document, 404 if document is None else 200)

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from understudy.organization.keys import is_well_formed
-
 from .acting import OLD_VERSION, Organization, refused, unique
+from .scanning import is_well_formed
 
 
 def test_a_key_is_made_shown_renamed_disabled_and_archived(organization: Organization) -> None:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from understudy.organization.keys import KeyHash, KeyKind, is_well_formed, mint, partial_key_hint
+from understudy.organization.keys import KeyHash, KeyKind, mint, partial_key_hint
+
+from .scanning import is_well_formed
 
 KINDS: list[KeyKind] = ["api", "admin"]
 

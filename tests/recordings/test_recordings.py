@@ -9,27 +9,18 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bubblewrap import have_bubblewrap
-from servers import clean_environment, start_server
+from recordings.replaying import EXCHANGES, needs_recordings, replay
+from servers import start_server
 
-RECORDINGS = Path(__file__).resolve().parents[3] / "shared" / "reference" / "recordings"
-EXCHANGES = RECORDINGS / "exchanges.jsonl.gz"
-REPLAY = RECORDINGS / "replay.py"
-
-pytestmark = pytest.mark.skipif(
-    not (EXCHANGES.exists() and REPLAY.exists()),
-    reason=f"the recorded exchanges are not here: {REPLAY} and {EXCHANGES.name} beside it are needed",
-)
+pytestmark = needs_recordings
 
 LEAST_PASSED = 575
 """Recorded exchanges that pass. Raise it with every one more."""
@@ -105,18 +96,12 @@ class Replayed:
 def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """All recordings, replayed once, against a server that can run code."""
     have_bubblewrap()
-    found = tmp_path_factory.mktemp("recordings") / "outcomes.json"
     server = start_server(tmp_path_factory.mktemp("recordings-server"))
-    command = [sys.executable, str(REPLAY), server.url, server.api_key, "--quiet", "--json", str(found)]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, env=clean_environment(), check=False
-        )
+        judged = replay(server, tmp_path_factory.mktemp("recordings"), timeout=300)
     finally:
         server.stop()
-    # 1 says that something failed, which is for the tests to judge.
-    assert done.returncode in {0, 1}, done.stderr[-4_000:]
-    print(done.stdout[-1_500:])
+    print(judged.printed[-1_500:])
     with gzip.open(EXCHANGES, "rt", encoding="utf-8") as lines:
         recorded = {row["id"]: row for row in map(json.loads, lines)}
     outcomes = [
@@ -128,9 +113,9 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
             row["fails"],
             frozenset(row["features"]),
         )
-        for row in json.loads(found.read_text("utf-8"))
+        for row in judged.rows
     ]
-    return Replayed(outcomes, done.stdout)
+    return Replayed(outcomes, judged.printed)
 
 
 def test_recorded_counts_are_answered(replayed: Replayed) -> None:

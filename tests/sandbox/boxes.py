@@ -45,3 +45,9 @@ async def sandbox(directory: Path, driver: SandboxConfig = SMALL, **changes: Any
     finally:
         await made.delete()
         machine(driver).leave()
+
+
+async def sh(box: LocalSandbox, text: str, timeout: float = 30) -> str:
+    done = await box.exec(["bash", "-c", text], timeout=timeout)
+    assert done.return_code == 0, done
+    return done.stdout

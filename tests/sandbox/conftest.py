@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from bubblewrap import have_bubblewrap
+from sandbox.boxes import sandbox
 from sandbox.daemons import docker_daemon, have_gvisor
 from understudy.sandbox.config import SandboxConfig
+from understudy.sandbox.local import LocalSandbox
 
 
 @pytest.fixture(scope="session", autouse=True)
 def bubblewrap() -> None:
     have_bubblewrap()
+
+
+@pytest_asyncio.fixture
+async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[LocalSandbox]:
+    async with sandbox(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(params=["strict", "ordinary"])

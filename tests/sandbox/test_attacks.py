@@ -16,6 +16,15 @@ from sandbox.users import directory_for, run_script
 MIB = 1024 * 1024
 MEMORY, DISK = 128 * MIB, 48 * MIB
 SECRET = "planted-where-no-container-looks"
+NO_FILES: dict[str, Any] = {
+    "seen": "",
+    "wrote": "",
+    "refused": 11,
+    "listed": [],
+    "secret": False,
+    "directory": False,
+}
+"""What the attack on files of the machine brings."""
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +98,7 @@ def test_the_metadata_address_is_not_reached(outcome: dict[str, Any]) -> None:
 
 
 def test_files_of_the_machine_are_neither_seen_nor_written_nor_handed_out(outcome: dict[str, Any]) -> None:
-    assert outcome["host_files"] == {
-        "seen": "",
-        "wrote": "",
-        "refused": 11,
-        "listed": [],
-        "secret": False,
-        "directory": False,
-    }
+    assert outcome["host_files"] == NO_FILES
 
 
 def test_other_containers_are_neither_seen_nor_reached_nor_killed(outcome: dict[str, Any]) -> None:

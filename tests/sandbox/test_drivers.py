@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sandbox.boxes import machine, sandbox, small
+from sandbox.boxes import machine, sandbox, sh, small
 from sandbox.daemons import python_archive
-from sandbox.test_attacks import DISK, MEMORY, MIB, SECRET, left_behind
+from sandbox.test_attacks import DISK, MEMORY, MIB, NO_FILES, SECRET, left_behind
 from sandbox.users import directory_for, run_script
 from understudy.cli.doctor import examine as doctor
 from understudy.cli.sandbox import build
@@ -58,12 +58,6 @@ def settings_of(driver: SandboxConfig) -> dict[str, str]:
     else:
         said["docker_socket"] = str(driver.docker_socket)
     return said
-
-
-async def sh(box: LocalSandbox, text: str, timeout: float = 30) -> str:
-    done = await box.exec(["bash", "-c", text], timeout=timeout)
-    assert done.return_code == 0, done
-    return done.stdout
 
 
 async def test_commands_and_files_are_as_in_bubblewrap(driver: SandboxConfig, tmp_path: Path) -> None:
@@ -221,15 +215,7 @@ def test_the_nine_attacks_are_held(outcome: dict[str, Any], driver: SandboxConfi
     assert all(line.startswith("refused") for line in tried)
     assert interfaces == "lo"
     assert [line.split()[0] for line in outcome["metadata_address"][:-1]] == ["refused", "refused", "lo"]
-    nothing: dict[str, Any] = {
-        "seen": "",
-        "wrote": "",
-        "refused": 11,
-        "listed": [],
-        "secret": False,
-        "directory": False,
-    }
-    assert outcome["host_files"] == nothing
+    assert outcome["host_files"] == NO_FILES
     # Two processes: the helper and the one that looks.
     assert outcome["other_containers"] == {"seen": ["False", "False", "2"], "alive": True}
     assert outcome["fork_bomb"]["timed_out"]

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from sandbox.boxes import MIB, sandbox
+from sandbox.boxes import MIB
 from sandbox.hiding import DEEDS
 from sandbox.users import directory_for, run_script
 from understudy.sandbox.interface import PathError, QuotaError, SandboxError, StoredFile
-from understudy.sandbox.local import LocalSandbox, _listed
+from understudy.sandbox.local import LocalSandbox
+from understudy.sandbox.transfers import listed
 from understudy.sandbox.trees import DEEPEST, remove_tree, used
 
 ENDED = {
@@ -23,12 +23,6 @@ ENDED = {
     **dict.fromkeys(("sockets", "tables of pages"), "memory"),
     "what was said at the start": "ended with 1",
 }
-
-
-@pytest_asyncio.fixture
-async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[LocalSandbox]:
-    async with sandbox(tmp_path) as made:
-        yield made
 
 
 async def python(box: LocalSandbox, text: str, timeout: float = 20) -> str:
@@ -54,7 +48,7 @@ def test_what_is_hidden_from_who_counts_is_found(hidden: dict[str, Any], deed: s
 
 async def test_files_are_not_waited_for_without_end(box: LocalSandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     await box.put("/tmp/x", bytes(3 * MIB))
-    monkeypatch.setattr("understudy.sandbox.local._FILES", 0.3)
+    monkeypatch.setattr("understudy.sandbox.transfers._FILES", 0.3)
 
     async def get() -> None:
         async for _ in box.get("/tmp/x"):
@@ -113,9 +107,11 @@ def test_a_list_that_lies_is_not_believed() -> None:
         b"5 " + digest + b" /files/output/\xff",
         b"9" * 5000 + b" " + digest + b" /files/output/e",
         b"",
+        b"5",
+        b"5 " + digest,
         b"5 " + digest + b" /files/output/cut",
     ]
-    assert _listed(b"\0".join(rows), "/files/output/") == [
+    assert listed(b"\0".join(rows), "/files/output/") == [
         StoredFile("/files/output/a", 5, digest.decode()),
         StoredFile("/files/output/b/c", 0, digest.decode()),
     ]

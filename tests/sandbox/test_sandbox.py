@@ -7,30 +7,17 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from sandbox.boxes import MIB, SMALL, machine, sandbox
+from sandbox.boxes import MIB, SMALL, machine, sh
 from understudy.sandbox.disks import IMAGE, MOUNTED, copy_disk, is_mounted, unmount
 from understudy.sandbox.interface import PathError, QuotaError, SandboxUnavailableError
 from understudy.sandbox.local import LocalSandbox
 from understudy.sandbox.system import View, mounted_below
-
-
-@pytest_asyncio.fixture
-async def box(tmp_path: Path, bubblewrap: None) -> AsyncGenerator[LocalSandbox]:
-    async with sandbox(tmp_path) as made:
-        yield made
-
-
-async def sh(box: LocalSandbox, text: str, timeout: float = 20) -> str:
-    done = await box.exec(["bash", "-c", text], timeout=timeout)
-    assert done.return_code == 0, done
-    return done.stdout
 
 
 async def read(box: LocalSandbox, path: str) -> bytes:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,71 @@ async def test_the_summary_adds_up_requests_errors_and_429s(tmp_path: Path) -> N
             SONNET: "3",
             HAIKU: "1",
         }
+
+
+@pytest.mark.each_database
+async def test_of_many_groups_the_largest_are_told_apart_and_the_others_are_one(tmp_path: Path) -> None:
+    async with reporting(tmp_path) as it:
+        first, second = "2026-11-22T10:00:00", "2026-11-22T11:00:00"
+        refused: dict[str, Any] = {"input_tokens": None, "output_tokens": None}
+        tokens = {"dear": 90_000, "small": 10, "smaller": 9}
+        await it.write(
+            [
+                used(first, model=HAIKU, api_key_id="dear", input_tokens=tokens["dear"]),
+                *(used(first, api_key_id="busy", model="without a price") for _ in range(5)),
+                *(
+                    used(time, api_key_id=key, input_tokens=tokens[key])
+                    for time in (first, second)
+                    for key in tokens
+                    if key != "dear"
+                ),
+                used(second, api_key_id="small", status=429, **refused),
+                used(second, api_key_id="refused", status=400, **refused),
+            ]
+        )
+        asked = {"starting_at": "2026-11-22T10:00:00Z", "ending_at": "2026-11-22T12:00:00Z", "bucket_width": "1h"}
+        asked |= {"group_by": "api_key_id"}
+        whole = await it.get(f"{ADMIN}/request_summary", key="admin", **asked)
+        assert await it.get(f"{ADMIN}/request_summary", key="admin", top="5", **asked) == whole
+        page = await it.get(f"{ADMIN}/request_summary", key="admin", top="1", **asked)
+        ten, eleven = [one["results"] for one in page["data"]]
+        # The largest by cost, and the largest by requests.
+        assert [one["api_key_id"] for one in ten] == ["busy", "dear", None]
+        assert ten[:2] == [one for one in whole["data"][0]["results"] if one["api_key_id"] in {"busy", "dear"}]
+        assert "others" not in ten[0]
+        assert (ten[2]["others"], ten[2]["requests"], ten[2]["input_tokens"]) == (2, 2, 19)
+        (others,) = eleven
+        assert (others["others"], others["requests"], others["errors"], others["rate_limited"]) == (3, 4, 1, 1)
+        assert others["input_tokens"] == 19
+        apart = [one["results"] for one in whole["data"]]
+        for told, summed in zip(apart, (ten, eleven), strict=True):
+            for name in ("requests", "errors", "rate_limited", "input_tokens", "output_tokens"):
+                assert sum(one[name] for one in told) == sum(one[name] for one in summed)
+            assert sum(Decimal(one["cost"]) for one in told) == sum(Decimal(one["cost"]) for one in summed) > 0
+        file = await it.call(f"{ADMIN}/request_summary.csv", key="admin", top="1", **asked)
+        rows = list(csv.DictReader(io.StringIO(file.body.decode())))
+        assert [(row["api_key_id"], row["others"]) for row in rows] == [
+            ("busy", ""), ("dear", ""), ("", "2"), ("", "3"),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"top": "0", "group_by": "model"}, "top: Input should be greater than or equal to 1"),
+        ({"top": "101", "group_by": "model"}, "top: Input should be less than or equal to 100"),
+        (
+            {"top": "many", "group_by": "model"},
+            "top: Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ({"top": "5"}, "top: needs group_by"),
+    ],
+)
+async def test_a_number_of_groups_that_is_none_is_refused(tmp_path: Path, asked: dict[str, str], told: str) -> None:
+    async with reporting(tmp_path) as it:
+        answer = await it.call(f"{ADMIN}/request_summary", key="admin", starting_at="2026-11-22T10:00:00Z", **asked)
+        assert answer.status == 400
+        assert answer.json()["error"]["message"] == told
 
 
 async def test_abuse_06_an_admin_key_beside_another_credential_opens_nothing(tmp_path: Path) -> None:

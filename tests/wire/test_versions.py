@@ -5,7 +5,7 @@ import time
 import pytest
 
 from understudy.wire.gates import Beta, Until, unwrap
-from understudy.wire.requests import batches, blocks, common, media, options, params, results, tool_changes, tools
+from understudy.wire.requests import blocks, common, media, options, params, results, tool_changes, tools
 from understudy.wire.schema import build_validator
 from understudy.wire.validation import validator
 from understudy.wire.versions import (
@@ -18,7 +18,7 @@ from understudy.wire.versions import (
     variant_of,
 )
 
-MODULES = (batches, blocks, common, media, options, params, results, tool_changes, tools)
+MODULES = (blocks, common, media, options, params, results, tool_changes, tools)
 
 
 def gates_in(annotation: object) -> set[object]:

@@ -111,7 +111,8 @@ function headers(method: string, path: string, asking: Asking): Record<string, s
   return { ...sent, ...asking.headers }
 }
 
-function address(path: string, query: Query | URLSearchParams = {}): string {
+/** A path with its query; empty texts, nulls and undefined are left out. */
+export function address(path: string, query: Query | URLSearchParams = {}): string {
   const search = query instanceof URLSearchParams ? query : new URLSearchParams()
   if (!(query instanceof URLSearchParams)) {
     for (const [name, value] of Object.entries(query)) {

@@ -1,5 +1,7 @@
 /** Hash routing: `/console/#/keys?show=archived` works wherever the files are served. */
 
+import { address } from './api'
+
 export type Params = Record<string, string>
 
 function parse(hash: string): { path: string; query: URLSearchParams } {
@@ -40,14 +42,7 @@ class Router {
 export type Query = Record<string, string | number | boolean | null | undefined>
 
 /** The link to a page: `<a href={href('/keys', { show: 'archived' })}>`. */
-export function href(path: string, query: Query = {}): string {
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') search.set(name, String(value))
-  }
-  const text = search.toString()
-  return `#${path}${text ? `?${text}` : ''}`
-}
+export const href = (path: string, query: Query = {}): string => `#${address(path, query)}`
 
 /** The parameters of `path` by a pattern such as `/workspaces/:id`, or null. */
 export function match(pattern: string, path: string): Params | null {

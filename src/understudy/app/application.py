@@ -294,7 +294,7 @@ def create_app(settings: Settings, scenarios: Scenarios | None = None) -> Envelo
             *spending.other_routes(console.caller, bodies.kept),
             *admin_routes(organization.services, console.caller),
             *limit_admin_routes(LimitsAdmin(store, cursors, limiter, overrides), console.caller),
-            *scenario_routes(scenarios, authenticator, settings.server.workers),
+            *scenario_routes(scenarios, authenticator, store, settings.server.workers),
             *engine_routes(routing, loader, console.caller, store, settings.server.workers),
             *console.other_routes(),
         ],

@@ -83,7 +83,7 @@ def make_runner(
 ) -> Runner:
     """Requests of batches go the way of all others, and meet the limits of batches on it."""
     from understudy.batches.config import RunnerConfig
-    from understudy.batches.leases import DatabaseLeases
+    from understudy.batches.leases import Leases
     from understudy.batches.runner import Runner
 
     given = settings.batches
@@ -99,7 +99,7 @@ def make_runner(
     return Runner(
         db,
         blobs,
-        DatabaseLeases(db),
+        Leases(db),
         endpoints,
         recorder,
         config,

@@ -11,7 +11,7 @@ import heapq
 from collections import deque
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -77,60 +77,6 @@ class Claim:
         return self.batch_id, self.number, self.attempt
 
 
-class Leases(Protocol):
-    """What the runner asks. Another queue could stand behind it."""
-
-    async def is_open(self) -> bool:
-        """Whether there is a batch that has not ended."""
-        ...
-
-    async def open_batches(self, ids: Collection[str]) -> list[OpenBatch]:
-        """Those of `ids` that have not ended."""
-        ...
-
-    async def ending(self, now: float) -> list[OpenBatch]:
-        """Batches that have not ended, of which no request may be begun any more or all are answered, and whose results
-        nobody is writing together."""
-        ...
-
-    async def claim(
-        self,
-        owner: str,
-        now: float,
-        until: float,
-        requests: int,
-        *,
-        most_bytes: int = MOST_BYTES,
-        without: Collection[str] = (),
-    ) -> list[Claim]:
-        """Lease chunks that may be begun and have so many requests together, or somewhat more: of whichever workspace
-        has the fewest requests leased first, and none of the workspaces `without`. If they are several, they have at
-        most `most_bytes`."""
-        ...
-
-    async def done_of(self, claim: Claim) -> set[int]:
-        """The places of the requests of a chunk whose results are there, from an earlier attempt."""
-        ...
-
-    async def renew(self, owner: str, claims: Collection[Claim], until: float) -> set[tuple[str, int, int]]:
-        """Lease chunks anew. Returns the keys of the claims that are still the owner's."""
-        ...
-
-    async def hold(self, connection: AsyncConnection, owner: str, claim: Claim, until: float, *, done: bool) -> bool:
-        """In the connection's transaction, see that the chunk is still the owner's, and keep it so until its end; with
-        `done` it is worked off."""
-        ...
-
-    async def release(self, owner: str, claims: Collection[Claim], not_before: float) -> None:
-        """Give chunks back, to be claimed from `not_before` on."""
-        ...
-
-    async def give_up(self, batch_id: str, now: float) -> bool:
-        """Close the chunks of a batch, none of whose requests may be begun any more, that nobody works on. Returns
-        whether there were any."""
-        ...
-
-
 class Waiting(NamedTuple):
     """A chunk that may be claimed: its key, how many requests it has, and bytes of them."""
 
@@ -177,17 +123,19 @@ def _claimable(now: float) -> ColumnElement[bool]:
     )
 
 
-class DatabaseLeases:
-    """Implements Leases in the database: under SQLite's write lock, and on PostgreSQL past rows that others lock."""
+class Leases:
+    """In the database: under SQLite's write lock, and on PostgreSQL past rows that others lock."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     async def is_open(self) -> bool:
+        """Whether there is a batch that has not ended."""
         async with self._db.connect() as connection:
             return bool((await connection.execute(select(IS_OPEN))).scalar_one())
 
     async def open_batches(self, ids: Collection[str]) -> list[OpenBatch]:
+        """Those of `ids` that have not ended."""
         if not ids:
             return []
         async with self._db.connect() as connection:
@@ -195,6 +143,8 @@ class DatabaseLeases:
             return [OpenBatch(*row) for row in await connection.execute(query)]
 
     async def ending(self, now: float) -> list[OpenBatch]:
+        """Batches that have not ended, of which no request may be begun any more or all are answered, and whose results
+        nobody is writing together."""
         query = (
             _BATCHES.where(_OPEN, or_(_B.status == "canceling", _B.expires_at <= now, ~_HAS_WORK))
             .where(or_(_B.finish_lease.is_(None), _B.finish_lease < now))
@@ -214,6 +164,9 @@ class DatabaseLeases:
         most_bytes: int = MOST_BYTES,
         without: Collection[str] = (),
     ) -> list[Claim]:
+        """Lease chunks that may be begun and have so many requests together, or somewhat more: of whichever workspace
+        has the fewest requests leased first, and none of the workspaces `without`. If they are several, they have at
+        most `most_bytes`."""
         for attempt in range(_TRIES):
             wanted = [(one.batch_id, one.number) for one in await self._choose(now, requests, most_bytes, without)]
             if not wanted:
@@ -262,6 +215,7 @@ class DatabaseLeases:
         return pick(queues, requests, most_bytes)
 
     async def done_of(self, claim: Claim) -> set[int]:
+        """The places of the requests of a chunk whose results are there, from an earlier attempt."""
         place = batch_results.c.index
         query = select(place).where(
             batch_results.c.batch_id == claim.batch_id, place >= claim.first, place < claim.first + claim.count
@@ -270,6 +224,7 @@ class DatabaseLeases:
             return set((await connection.execute(query)).scalars())
 
     async def renew(self, owner: str, claims: Collection[Claim], until: float) -> set[tuple[str, int, int]]:
+        """Lease chunks anew. Returns the keys of the claims that are still the owner's."""
         keys = sorted((claim.batch_id, claim.number) for claim in claims)
         among = and_(_among(keys), _state == LEASED, _C.owner == owner)
         statement = (
@@ -281,12 +236,15 @@ class DatabaseLeases:
             return {(row.batch_id, row.number, row.attempt) for row in await connection.execute(statement)}
 
     async def hold(self, connection: AsyncConnection, owner: str, claim: Claim, until: float, *, done: bool) -> bool:
+        """In the connection's transaction, see that the chunk is still the owner's, and keep it so until its end; with
+        `done` it is worked off."""
         statement = (
             update(batch_chunks).where(_owned(owner, claim)).values(state=DONE if done else LEASED, lease_until=until)
         )
         return (await connection.execute(statement)).rowcount == 1
 
     async def release(self, owner: str, claims: Collection[Claim], not_before: float) -> None:
+        """Give chunks back, to be claimed from `not_before` on."""
         async with self._db.begin() as connection:
             for claim in sorted(claims, key=lambda one: one.key):
                 await connection.execute(
@@ -296,6 +254,8 @@ class DatabaseLeases:
                 )
 
     async def give_up(self, batch_id: str, now: float) -> bool:
+        """Close the chunks of a batch, none of whose requests may be begun any more, that nobody works on. Returns
+        whether there were any."""
         idle = or_(_C.state == WAITING, and_(_C.state == LEASED, _C.lease_until < now))
         among = and_(_C.batch_id == batch_id, idle)
         async with self._db.connect() as connection:

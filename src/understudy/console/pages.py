@@ -9,16 +9,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import brotli
 from starlette.routing import BaseRoute
 
 from understudy.console.serving import route
-from understudy.http.compression import accepted_codings
+from understudy.http.compression import accepted_codings, encode
 from understudy.http.exchange import Exchange
 from understudy.wire.errors import NotFoundError
 
@@ -31,6 +29,8 @@ _HTML: Final = "text/html; charset=utf-8"
 # Already as small as they get.
 _PACKED: Final = ("image/png", "image/jpeg", "image/webp", "font/woff2")
 _LEAST: Final = 512
+# Codings, the best first. A file is kept as it was encoded, so it may take its time.
+_LEVELS: Final = {"br": 9, "gzip": 9}
 
 _SAFE: Final = [
     (
@@ -109,7 +109,7 @@ class Pages:
         body = file.content
         if coding is not None:
             if coding not in file.encoded:
-                file.encoded[coding] = await asyncio.to_thread(_encode, file.content, coding)
+                file.encoded[coding] = await asyncio.to_thread(encode, file.content, coding, _LEVELS[coding])
             body = file.encoded[coding]
             headers.append((b"content-encoding", coding.encode()))
         headers += [(b"content-type", file.content_type.encode()), (b"content-length", b"%d" % len(body))]
@@ -149,11 +149,4 @@ def _coding(exchange: Exchange, file: _File) -> str | None:
     if len(file.content) < _LEAST or file.content_type in _PACKED:
         return None
     accepted = accepted_codings(exchange.headers.get(b"accept-encoding", b""))
-    return next((one for one in ("br", "gzip") if one in accepted), None)
-
-
-def _encode(content: bytes, coding: str) -> bytes:
-    if coding == "br":
-        return brotli.compress(content, quality=9)
-    packer = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
-    return packer.compress(content) + packer.flush()
+    return next((one for one in _LEVELS if one in accepted), None)

@@ -21,6 +21,7 @@ from understudy.http.credentials import by_key
 from understudy.http.envelope import Endpoint, Envelope
 from understudy.http.exchange import Exchange
 from understudy.http.principal import Authenticator
+from understudy.organization.store import Store, actor_of, principal_of
 from understudy.wire.errors import InvalidRequestError
 from understudy.wire.ids import count_ids
 from understudy.wire.validation import parse_json
@@ -34,11 +35,17 @@ _ONE_WORKER: Final = (
 )
 
 
-def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers: int = 1) -> list[BaseRoute]:
+def scenario_routes(
+    scenarios: Scenarios, authenticator: Authenticator, store: Store, workers: int = 1
+) -> list[BaseRoute]:
     """The routes. All need an admin key, since a scenario changes what everybody is answered.
 
-    `workers`: processes that serve together; with more than one every route is a 400.
+    `store` keeps who did. `workers`: processes that serve together; with more than one every route is a 400.
     """
+
+    async def log(exchange: Exchange, action: str, after: dict[str, Any] | None = None) -> None:
+        async with store.change(principal_of(exchange).organization_id, actor_of(exchange)) as change:
+            await change.log(action, "scenarios", "scenarios", after=after)
 
     async def load(exchange: Exchange, _: Request) -> Response:
         body = parse_json(await read_json_body(exchange, _MOST_BYTES))
@@ -49,9 +56,13 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers:
         if mode not in ("replace", "append"):
             raise InvalidRequestError("mode: must be replace or append")
         try:
-            scenarios.load(parse_scenario(given), append=mode == "append")
+            scenario = parse_scenario(given)
         except ScenarioError as error:
             raise InvalidRequestError(str(error)) from None
+        # Rules may be megabytes, of what nobody else need read.
+        said = scenario.model_dump(mode="json", exclude={"rules"}, exclude_unset=True)
+        await log(exchange, "scenarios_loaded", {"mode": mode, **said, "rules": len(scenario.rules)})
+        scenarios.load(scenario, append=mode == "append")
         return JSONResponse(scenarios.as_json())
 
     async def show(_: Exchange, __: Request) -> Response:
@@ -66,7 +77,8 @@ def scenario_routes(scenarios: Scenarios, authenticator: Authenticator, workers:
             {"data": [one.as_json() for one in kept[-int(limit) :]], "has_more": len(kept) > int(limit)}
         )
 
-    async def reset(_: Exchange, __: Request) -> Response:
+    async def reset(exchange: Exchange, _: Request) -> Response:
+        await log(exchange, "scenarios_reset")
         scenarios.reset()
         return JSONResponse({"type": "scenarios_reset"})
 

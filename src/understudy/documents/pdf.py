@@ -87,7 +87,10 @@ def _inflate(pdf: Base64Bytes, place: int) -> bytes:
 
 
 def scan_pages(data: str) -> Generator[None, None, int | None]:
-    """Count the pages of a PDF given as base64. Yields after each piece of work; returns what `count_pages` does."""
+    """Count the pages of a PDF given as base64. Yields after each piece of work.
+
+    Returns None if it is no PDF at all, nought if it is one in which no page was found, and at most MOST_PAGES.
+    """
     pdf = Base64Bytes(data)
     # Readers allow some bytes before the header (ISO 32000-1, Annex H.3).
     if b"%PDF-" not in pdf.read(0, _HEADER_WITHIN):
@@ -104,16 +107,3 @@ def scan_pages(data: str) -> Generator[None, None, int | None]:
             break
         yield
     return found.answer()
-
-
-def count_pages(data: str) -> int | None:
-    """Pages of a PDF given as base64.
-
-    None if it is no PDF at all; nought if it is one in which no page was found. At most MOST_PAGES.
-    """
-    scan = scan_pages(data)
-    while True:
-        try:
-            next(scan)
-        except StopIteration as end:
-            return end.value

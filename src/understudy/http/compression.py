@@ -21,6 +21,9 @@ _MOST_MEMBERS: Final = 1_000
 # Windows larger than this are refused: a decoder must reserve what the frame's header asks for.
 _ZSTD_WINDOW: Final = 1 << 27
 
+# Codings of answers, the best first. Each answer is new: one that takes longer to be smaller is not worth it.
+_LEVELS: Final = {"zstd": 3, "br": 4, "gzip": 5}
+
 
 class _TooLargeError(Exception):
     pass
@@ -167,25 +170,26 @@ def accepted_codings(accept_encoding: bytes) -> set[str]:
     return accepted
 
 
-def _encode(body: bytes, coding: str) -> bytes:
+def encode(body: bytes, coding: str, level: int) -> bytes:
+    """`body` in zstd, br or gzip."""
     if coding == "zstd":
         import zstandard
 
-        return zstandard.ZstdCompressor(level=3).compress(body)
+        return zstandard.ZstdCompressor(level).compress(body)
     if coding == "br":
         import brotli
 
-        return brotli.compress(body, quality=4)
-    encoder = zlib.compressobj(5, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        return brotli.compress(body, quality=level)
+    encoder = zlib.compressobj(level, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     return encoder.compress(body) + encoder.flush()
 
 
 async def compress(body: bytes, accept_encoding: bytes) -> tuple[bytes, bytes] | None:
     """`body` in the first of zstd, br and gzip that the client accepts, and the coding's name; None for neither."""
     accepted = accepted_codings(accept_encoding)
-    for coding in ("zstd", "br", "gzip"):
+    for coding, level in _LEVELS.items():
         if coding in accepted:
             if len(body) <= _INLINE_BYTES:
-                return _encode(body, coding), coding.encode()
-            return await asyncio.to_thread(_encode, body, coding), coding.encode()
+                return encode(body, coding, level), coding.encode()
+            return await asyncio.to_thread(encode, body, coding, level), coding.encode()
     return None

@@ -5,15 +5,11 @@ Source: the 401 text observed on the real service. Credentials (cookies) are nev
 
 from __future__ import annotations
 
-import re
-
 from understudy.http.exchange import Exchange
 from understudy.wire.errors import AuthenticationError
 
 _OPT_IN = b"anthropic-dangerous-direct-browser-access"
 _REFUSAL = "CORS requests must set 'anthropic-dangerous-direct-browser-access' header"
-
-_HEADER_NAME = re.compile(rb"[a-z0-9_-]{1,100}")
 
 _PREFLIGHT = [
     (b"access-control-allow-origin", b"*"),

@@ -19,7 +19,7 @@ from understudy.organization.maxima import DEFAULT, Maxima
 from understudy.organization.tables import audit_log, organization_changes
 from understudy.storage.database import Database
 from understudy.wire.errors import InvalidRequestError, NotFoundError
-from understudy.wire.ids import new_id
+from understudy.wire.ids import fresh_id
 
 _LONGEST_AGENT: Final = 500
 
@@ -106,7 +106,8 @@ class Change:
         last: float | None = (await self.connection.execute(newest)).scalar()
         await self.connection.execute(
             insert(audit_log).values(
-                id=new_id("audit_"),
+                # Counted ones begin anew with each scenario, and the log is for ever.
+                id=fresh_id("audit_"),
                 organization_id=self.organization_id,
                 at=max(self.now, last or 0.0),
                 actor_type=actor.type,

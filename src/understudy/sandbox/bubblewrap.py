@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +44,7 @@ class BubblewrapMachine(Machine):
         from understudy.sandbox.launch import prepare
         from understudy.sandbox.process import ChildProcess
 
-        launch = partial(prepare, self, config, container_id=container_id, directory=directory, environment=environment)
-        return await ChildProcess.start(self, config, container_id, launch)
+        return await ChildProcess.start(self, config, container_id, directory, environment, prepare)
 
 
 def forbidden_by() -> str | None:

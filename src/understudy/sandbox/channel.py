@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 _PIECE: Final = 256 * 1024
@@ -29,20 +30,27 @@ class Channel:
         self.closed = False
         self._loop.add_reader(control.fileno(), self._read)
 
-    def send(self, kind: str, files: Sequence[int] = ()) -> asyncio.Future[int]:
-        """Send a request; the future is its exit status. Raises ChannelClosedError."""
-        if self.closed:
-            raise ChannelClosedError
-        self._number += 1
-        number = self._number
+    def send(self, kind: str, files: Sequence[int | Output] = ()) -> asyncio.Future[int]:
+        """Send a request with its descriptors, which are closed here in any case: the helper has its own. The future is
+        its exit status. Raises ChannelClosedError."""
+        descriptors = [one.writer if isinstance(one, Output) else one for one in files]
         try:
-            socket.send_fds(self._control, [f"{kind} {number}".encode()], list(files))
+            if self.closed:
+                raise ChannelClosedError
+            socket.send_fds(self._control, [f"{kind} {self._number + 1}".encode()], descriptors)
         except OSError as error:
             # One that is stopped and takes nothing any more is as good as gone.
             self.close()
             raise ChannelClosedError from error
+        finally:
+            for one in files:
+                if isinstance(one, Output):
+                    one.release()
+                else:
+                    os.close(one)
+        self._number += 1
         future: asyncio.Future[int] = self._loop.create_future()
-        self._waiting[number] = future
+        self._waiting[self._number] = future
         return future
 
     def _read(self) -> None:
@@ -76,6 +84,14 @@ class Channel:
                 # Whoever waits is told; nobody need.
                 future.exception()
         self._waiting.clear()
+
+
+@contextmanager
+def closing_descriptor(descriptor: int) -> Generator[int]:
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def memory_file(data: bytes) -> int:

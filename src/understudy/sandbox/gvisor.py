@@ -8,7 +8,6 @@ import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,8 +72,7 @@ class GvisorMachine(Machine):
     async def start(
         self, config: SandboxConfig, container_id: str, directory: Path, environment: Path | None
     ) -> ContainerProcess:
-        launch = partial(prepare, self, config, container_id=container_id, directory=directory, environment=environment)
-        return await ChildProcess.start(self, config, container_id, launch)
+        return await ChildProcess.start(self, config, container_id, directory, environment, prepare)
 
     def group_limits(self, config: SandboxConfig) -> Limits:
         # Each process inside is several outside.

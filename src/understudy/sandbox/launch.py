@@ -45,8 +45,7 @@ def prepare(
     control: int,
     info: int,
 ) -> Launch:
-    """What starts a container. `control`: the helper's end of the socket; `info`: where bubblewrap tells its child's
-    number; `groups`: files of control groups to join. Both descriptors stay the caller's."""
+    """See process.Prepare."""
     launch = Launch()
     disk = directory / (IMAGE if machine.own_disk else TREE)
     python = machine.python

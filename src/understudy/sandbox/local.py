@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import shutil
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from understudy.sandbox import helper
-from understudy.sandbox.channel import (
-    ChannelClosedError,
-    Output,
-    Patience,
-    PatienceError,
-    memory_file,
-    read_pieces,
-    words,
-    write_all,
-)
+from understudy.sandbox.channel import ChannelClosedError, Output, memory_file, words
 from understudy.sandbox.config import SandboxConfig
 from understudy.sandbox.disks import IMAGE, MOUNTED, TREE, is_mounted, make_tree, new_disk, unmount
 from understudy.sandbox.interface import (
     HOME,
     NO_VARIABLES,
     Executed,
-    PathError,
-    QuotaError,
-    SandboxError,
     SandboxUnavailableError,
     StoredFile,
 )
 from understudy.sandbox.machine import ContainerProcess, Machine
 from understudy.sandbox.programs import ContainerProgram
 from understudy.sandbox.system import base_environment
+from understudy.sandbox.transfers import REST, Transfers
 from understudy.sandbox.trees import remove_tree
 from understudy.sandbox.watching import Excess, Watch, Watched
 
@@ -45,19 +30,10 @@ TIMED_OUT: Final = 124
 KILLED: Final = 137
 CANNOT_BE_RUN: Final = 126
 
-_MOST_LISTED: Final = 10_000
-# Bytes of their list, which no honest container comes near.
-_MOST_OF_LIST: Final = 4 * 1024 * 1024
-_MOST_ERRORS: Final = 4096
 # Output that is read and forgotten before a command is told that nobody reads it.
 _FORGOTTEN: Final = 64 * 1024 * 1024
-# Seconds for what stands in pipes when a command has ended and what it left in the background has not.
-_REST: Final = 0.02
 # Seconds in which a disk that was in use is let go.
 _LET_GO: Final = 10.0
-# Seconds in which files are written, read and listed, without a pause of their source.
-_FILES: Final = 300.0
-_SUM: Final = re.compile("[0-9a-f]{64}")
 
 
 class LocalSandbox:
@@ -77,6 +53,7 @@ class LocalSandbox:
         self._watch: asyncio.Task[None] | None = None
         self._excess: Excess | None = None
         self._closed = False
+        self._transfers = Transfers(self._awake, config.disk, lambda: self._excess)
 
     @property
     def id(self) -> str:
@@ -200,13 +177,7 @@ class LocalSandbox:
         out, errors = Output(most, _FORGOTTEN), Output(most, _FORGOTTEN)
         timed_out = False
         try:
-            try:
-                ended = process.channel.send("R", [request, out.writer, errors.writer, *source])
-            finally:
-                for descriptor in (request, *source):
-                    os.close(descriptor)
-                out.release()
-                errors.release()
+            ended = process.channel.send("R", [request, out, errors, *source])
             async with asyncio.timeout(timeout):
                 code = await ended
         except TimeoutError:
@@ -220,7 +191,7 @@ class LocalSandbox:
             errors.close()
             await process.kill()
             raise
-        await asyncio.gather(out.rest(_REST), errors.rest(_REST))
+        await asyncio.gather(out.rest(REST), errors.rest(REST))
         excess = self._excess if not process.alive else None
         return Executed(
             stdout=out.data().decode("utf-8", "replace"),
@@ -244,127 +215,10 @@ class LocalSandbox:
     # --- files ---
 
     async def put(self, path: str, data: AsyncIterable[bytes] | bytes, *, mode: int = 0o644) -> None:
-        _check(path)
-        process = await self._awake()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(writer, False)
-        errors = Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([path, oct(mode)[2:]])
-        try:
-            ended = self._send(process, "P", [request, errors.writer, errors.writer, reader])
-            os.close(reader)
-            reader = -1
-            errors.release()
-            patience = Patience(_FILES)
-            try:
-                with suppress(BrokenPipeError):
-                    if isinstance(data, bytes):
-                        await write_all(writer, data, patience)
-                    else:
-                        async for piece in data:
-                            await write_all(writer, piece, patience)
-                    await write_all(writer, b".", patience)
-            except PatienceError:
-                raise await self._stuck(process, path) from None
-            os.close(writer)
-            writer = -1
-            await self._done(process, ended, errors, path)
-        finally:
-            for descriptor in (reader, writer, request):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            errors.close()
+        await self._transfers.put(path, data, mode)
 
-    async def get(self, path: str) -> AsyncIterator[bytes]:
-        _check(path)
-        process = await self._awake()
-        reader, writer = os.pipe2(os.O_CLOEXEC)
-        os.set_blocking(reader, False)
-        errors = Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([path])
-        try:
-            ended = self._send(process, "G", [request, writer, errors.writer])
-            os.close(writer)
-            writer = -1
-            errors.release()
-            left = self._config.disk
-            try:
-                async for piece in read_pieces(reader, Patience(_FILES)):
-                    left -= len(piece)
-                    if left < 0:
-                        # No file is that large.
-                        raise await self._stuck(process, path)
-                    yield piece
-            except PatienceError:
-                raise await self._stuck(process, path) from None
-            await self._done(process, ended, errors, path)
-        finally:
-            for descriptor in (reader, writer, request):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            errors.close()
+    def get(self, path: str) -> AsyncIterator[bytes]:
+        return self._transfers.get(path)
 
     async def files(self, below: str) -> list[StoredFile]:
-        _check(below)
-        process = await self._awake()
-        out, errors = Output(_MOST_OF_LIST, _MOST_OF_LIST), Output(_MOST_ERRORS, _MOST_ERRORS)
-        request = words([below, str(_MOST_LISTED), str(2 * self._config.disk)])
-        try:
-            ended = self._send(process, "L", [request, out.writer, errors.writer])
-            out.release()
-            errors.release()
-            await self._done(process, ended, errors, below)
-            await out.rest(_REST)
-        finally:
-            os.close(request)
-            out.close()
-            errors.close()
-        return sorted(_listed(out.data(), below), key=lambda file: file.path)
-
-    async def _stuck(self, process: ContainerProcess, path: str) -> SandboxError:
-        await process.kill()
-        return SandboxError(f"{path}: the container was ended")
-
-    def _send(self, process: ContainerProcess, kind: str, files: list[int]) -> asyncio.Future[int]:
-        try:
-            return process.channel.send(kind, files)
-        except ChannelClosedError:
-            raise SandboxError("The container was ended.") from None
-
-    async def _done(self, process: ContainerProcess, ended: asyncio.Future[int], errors: Output, path: str) -> None:
-        try:
-            async with asyncio.timeout(_FILES):
-                status = await ended
-        except (TimeoutError, ChannelClosedError):
-            await process.kill()
-            if self._excess == "disk":
-                raise QuotaError(f"{path}: the container's disk is full") from None
-            raise SandboxError(f"{path}: the container was ended") from None
-        if not status:
-            return
-        await errors.rest(_REST)
-        said = errors.data().decode("utf-8", "replace") or path
-        if status == helper.PATH_REFUSED:
-            raise PathError(said)
-        if status == helper.FULL:
-            raise QuotaError(f"{path}: the container's disk is full")
-        raise SandboxError(f"{path}: {said}")
-
-
-def _check(path: str) -> None:
-    if "\0" in path:
-        raise PathError("a path cannot hold a zero byte")
-
-
-def _listed(data: bytes, below: str) -> list[StoredFile]:
-    """What the helper told of files; what makes no sense is left out."""
-    top = [part for part in below.split("/") if part not in ("", ".")]
-    found: list[StoredFile] = []
-    for line in data.split(b"\0")[:-1]:
-        parts = line.split(b" ", 2)
-        with suppress(ValueError, UnicodeDecodeError):
-            size, digest, path = int(parts[0]), parts[1].decode("ascii"), parts[2].decode("utf-8")
-            within = path.split("/")
-            if _SUM.fullmatch(digest) and within[: len(top) + 1] == ["", *top] and not {"", ".", ".."} & {*within[1:]}:
-                found.append(StoredFile(path, max(0, size), digest))
-    return found
+        return await self._transfers.files(below)

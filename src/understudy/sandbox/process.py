@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from understudy.sandbox.channel import Channel, ChannelClosedError
 from understudy.sandbox.config import SandboxConfig
@@ -55,12 +55,27 @@ class Launch:
     speaks_by_input: bool = False
 
 
-class Prepare(Protocol):
-    """What a driver does before a container starts, in little time. `control`: the helper's end of the socket; `info`:
-    where the number of the container's first process is told; `groups`: files of control groups to join. Both
-    descriptors stay the caller's. Raises OSError, SandboxUnavailableError."""
+_M = TypeVar("_M", bound=Machine, contravariant=True)
 
-    def __call__(self, *, groups: Sequence[Path], control: int, info: int) -> Launch: ...
+
+class Prepare(Protocol[_M]):
+    """What a driver does before a container starts, in little time. `directory` and `environment` as in Machine.start;
+    `control`: the helper's end of the socket; `info`: where the number of the container's first process is told;
+    `groups`: files of control groups to join. Both descriptors stay the caller's. Raises OSError,
+    SandboxUnavailableError."""
+
+    def __call__(
+        self,
+        machine: _M,
+        config: SandboxConfig,
+        *,
+        container_id: str,
+        directory: Path,
+        environment: Path | None,
+        groups: Sequence[Path],
+        control: int,
+        info: int,
+    ) -> Launch: ...
 
 
 class ChildProcess:
@@ -78,7 +93,15 @@ class ChildProcess:
         self._kills = 0
 
     @classmethod
-    async def start(cls, machine: Machine, config: SandboxConfig, container_id: str, prepare: Prepare) -> ChildProcess:
+    async def start(
+        cls,
+        machine: _M,
+        config: SandboxConfig,
+        container_id: str,
+        directory: Path,
+        environment: Path | None,
+        prepare: Prepare[_M],
+    ) -> ChildProcess:
         """Raises SandboxUnavailableError with what was said about it."""
         groups: list[Path] = []
         if machine.cgroups is not None:
@@ -92,7 +115,16 @@ class ChildProcess:
         said = _bounded_file()
         inherited: list[int] = []
         try:
-            launch = prepare(groups=groups, control=theirs.fileno(), info=told)
+            launch = prepare(
+                machine,
+                config,
+                container_id=container_id,
+                directory=directory,
+                environment=environment,
+                groups=groups,
+                control=theirs.fileno(),
+                info=told,
+            )
             inherited = [one for one in launch.descriptors if one not in (theirs.fileno(), told)]
             # Not by asyncio: a container lives as long as the thread that started it, which is this one.
             outer = subprocess.Popen(  # noqa: ASYNC220, S603

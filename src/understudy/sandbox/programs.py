@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 from typing import Final
@@ -33,15 +32,10 @@ class ContainerProgram:
         self._out, self._errors = Output(max_output, forgotten), Output(max_output, forgotten)
         self._ours, theirs = socket.socketpair()
         try:
-            self._exit = process.channel.send("R", [request, self._out.writer, self._errors.writer, theirs.fileno()])
+            self._exit = process.channel.send("R", [request, self._out, self._errors, theirs.detach()])
         except ChannelClosedError:
             self._close()
             raise
-        finally:
-            theirs.close()
-            os.close(request)
-            self._out.release()
-            self._errors.release()
         self._ours.setblocking(False)
 
     @property

@@ -16,7 +16,7 @@ from asgi import SIGNING_KEYS
 from installations import installation
 from understudy.batches.batch import results_name
 from understudy.batches.config import RunnerConfig
-from understudy.batches.leases import DatabaseLeases
+from understudy.batches.leases import Leases
 from understudy.batches.runner import Runner
 from understudy.batches.tables import batch_chunks, batch_results, message_batches
 from understudy.engines.engine import EngineEvent, EngineTurn, Stop, TextDelta
@@ -87,7 +87,7 @@ class Rig:
         self.blobs = Blobs(None, directory)
         self.metrics = Metrics(routing.names())
         self.recorder = Recorder(db, UsageSettings(), LoggingSettings(requests=False), self.metrics)
-        self.leases = DatabaseLeases(db)
+        self.leases = Leases(db)
         signer = Signer(SIGNING_KEYS)
         preparation = Preparation(signer, pdfs=None, fetcher=None, clock=clock)
         forwarding = Forwarding(signer, 10.0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -19,13 +17,13 @@ import pytest
 from fake_claude import Talk, fake_claude
 from fake_openai import call, calls, chunk, fake_openai, said, stream
 from installations import query
-from servers import RunningServer, ServerStarter, clean_environment, start_server
+from recordings.replaying import needs_recordings, replay
+from servers import RunningServer, ServerStarter, start_server
 from streams import parse_sse
 from tests.gguf.models import scripted_model
 
 from .api import ADVISING, BETA, REDACTED, TOOL
 
-REPLAY = Path(__file__).resolve().parents[4] / "shared" / "reference" / "recordings" / "replay.py"
 MODEL = "claude-sonnet-4-6"
 ASKED = "What's 2+2? Consult your advisor first."
 
@@ -173,19 +171,15 @@ def test_a_model_of_this_machine_is_advised(serve: ServerStarter) -> None:
         assert types_of(message) == ["server_tool_use", "advisor_tool_result", "text"]
 
 
-@pytest.mark.skipif(not REPLAY.exists(), reason=f"the recorded exchanges are not here: {REPLAY}")
+@needs_recordings
 @pytest.mark.parametrize(("feature", "passed"), [("tool:advisor_20260301", 3)])
 def test_recorded_exchanges_are_answered_alike(
     server: RunningServer, tmp_path: Path, feature: str, passed: int
 ) -> None:
-    found = tmp_path / "outcomes.json"
-    command = [sys.executable, str(REPLAY), server.url, server.api_key, "--quiet", "--json", str(found)]
-    command += ["--filter", feature]
-    subprocess.run(command, capture_output=True, timeout=120, env=clean_environment(), check=False)
-    rows = json.loads(found.read_text("utf-8"))
-    assert [row for row in rows if row["outcome"] == "fail"] == []
+    judged = replay(server, tmp_path, "--filter", feature)
+    assert judged.failed() == {}
     # The fourth brings thinking that another installation has signed.
-    assert sum(row["outcome"] == "pass" for row in rows) == passed
+    assert len(judged.passed()) == passed
 
 
 MESSAGE: dict[str, Any] = {

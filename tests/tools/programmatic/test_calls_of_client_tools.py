@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from engines.subjects import Watched
 from tests.tools.api import Api, bash, folded, tools_api
-from understudy.engines.engine import EngineEvent, EngineTurn
 from understudy.engines.scenarios.model import Answer, ToolCall
 from understudy.engines.simulator.engine import SimulatorEngine
 from understudy.settings import SimulatorSettings
@@ -132,25 +131,13 @@ async def test_results_are_text_and_errors_are_seen_by_the_code(api: Api) -> Non
     assert stdout(talk.answers[1]) == "'Error: no such city'\n"
 
 
-class Spy(SimulatorEngine):
-    """Keeps what it is asked."""
-
-    def __init__(self) -> None:
-        super().__init__(SimulatorSettings())
-        self.turns: list[EngineTurn] = []
-
-    def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        self.turns.append(turn)
-        return super().run(turn)
-
-
 async def test_a_tool_that_only_code_may_call_is_none_of_the_models(data_dir: Path) -> None:
     both = {**WEATHER, "name": "both", "allowed_callers": ["direct", CODE]}
     direct = {**WEATHER, "name": "direct", "allowed_callers": ["direct"]}
-    spy = Spy()
-    async with tools_api(data_dir, engine=spy) as api:
+    watched = Watched(SimulatorEngine(SimulatorSettings()))
+    async with tools_api(data_dir, engine=watched) as api:
         await api.ask("hello", tools=[RUNNER, WEATHER, both, direct])
-    functions = {function.name: function.description for function in spy.turns[0].server_functions}
+    functions = {function.name: function.description for function in watched.turns[0].server_functions}
     assert list(functions) == ["bash_code_execution", "text_editor_code_execution", "code_execution"]
     told = functions["code_execution"]
     assert "async def get_weather(arguments: dict) -> str\nThe weather in a city, as JSON." in told

@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from servers import RunningServer, clean_environment
+from recordings.replaying import EXCHANGES, needs_recordings, replay
+from servers import RunningServer
 
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "reference" / "recordings"
-REPLAY = RECORDINGS / "replay.py"
-
-pytestmark = pytest.mark.skipif(not REPLAY.exists(), reason=f"the recorded exchanges are not here: {REPLAY}")
+pytestmark = needs_recordings
 
 FIRST, SECOND, FETCHED = "x5ad8e506e7cb", "xe3e9380bebab", "x63e92c6def2d"
 
 
 def exchange(wanted: str) -> dict[str, Any]:
-    with gzip.open(RECORDINGS / "exchanges.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(EXCHANGES, "rt", encoding="utf-8") as lines:
         return next(row for row in map(json.loads, lines) if row["id"] == wanted)
 
 
 @pytest.mark.parametrize("recorded", [FIRST, FETCHED])
 def test_recorded_exchanges_are_answered_alike(server: RunningServer, tmp_path: Path, recorded: str) -> None:
-    found = tmp_path / "outcomes.json"
-    command = [sys.executable, str(REPLAY), server.url, server.api_key, "--quiet", "--json", str(found)]
-    subprocess.run(
-        [*command, "--filter", f"={recorded}"], capture_output=True, timeout=60, env=clean_environment(), check=False
-    )
-    (row,) = json.loads(found.read_text("utf-8"))
+    (row,) = replay(server, tmp_path, "--filter", f"={recorded}").rows
     assert (row["outcome"], row["fails"]) == ("pass", [])
 
 

@@ -160,6 +160,21 @@ def test_47_domains_match_by_whole_labels(url: str) -> None:
     assert not domain_filter(["example.com"], None, with_paths=False).allows(url)
 
 
+async def searched(tmp_path: Path, site: Site, **answer: Any) -> Block:
+    """A message that searched where the search provider answers what aiohttp makes of `answer`."""
+
+    async def search(_: web.Request) -> web.Response:
+        return web.Response(**answer)
+
+    site.pages["/search"] = search
+    provider = SearXNG(site.url)
+    try:
+        async with web_api(tmp_path, provider=provider) as api:
+            return await api.ask("Search the web for tea", tools=[SEARCH])
+    finally:
+        await provider.close()
+
+
 LIES: list[Any] = [
     b"not json",
     b"[]",
@@ -174,16 +189,7 @@ LIES: list[Any] = [
 
 @pytest.mark.parametrize("lie", LIES, ids=range(len(LIES)))
 async def test_46_a_search_provider_that_lies_is_an_error_or_nothing(tmp_path: Path, site: Site, lie: bytes) -> None:
-    async def search(_: web.Request) -> web.Response:
-        return web.Response(body=lie, headers={"content-type": "application/json"})
-
-    site.pages["/search"] = search
-    provider = SearXNG(site.url)
-    try:
-        async with web_api(tmp_path, provider=provider) as api:
-            message = await api.ask("Search the web for tea", tools=[SEARCH])
-    finally:
-        await provider.close()
+    message = await searched(tmp_path, site, body=lie, headers={"content-type": "application/json"})
     content = message["content"][1]["content"]
     assert content in ([], {"type": "web_search_tool_result_error", "error_code": "unavailable"})
     assert message["stop_reason"] == "end_turn"
@@ -193,16 +199,7 @@ async def test_46_a_search_provider_that_lies_is_an_error_or_nothing(tmp_path: P
 async def test_46_a_search_provider_that_fails_is_an_error_of_the_tool(
     tmp_path: Path, site: Site, status: int, code: str
 ) -> None:
-    async def search(_: web.Request) -> web.Response:
-        return web.Response(status=status, headers={"location": "http://169.254.169.254/"})
-
-    site.pages["/search"] = search
-    provider = SearXNG(site.url)
-    try:
-        async with web_api(tmp_path, provider=provider) as api:
-            message = await api.ask("Search the web for tea", tools=[SEARCH])
-    finally:
-        await provider.close()
+    message = await searched(tmp_path, site, status=status, headers={"location": "http://169.254.169.254/"})
     assert message["content"][1]["content"]["error_code"] == code
     assert message["usage"]["server_tool_use"]["web_search_requests"] == 0
 

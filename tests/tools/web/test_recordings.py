@@ -3,22 +3,17 @@ tests/recordings."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from servers import RunningServer, clean_environment, start_server
+from recordings.replaying import needs_recordings, replay
+from servers import RunningServer, start_server
 
 from .api import write_pages
 
-REPLAY = Path(__file__).resolve().parents[4] / "shared" / "reference" / "recordings" / "replay.py"
-
-pytestmark = pytest.mark.skipif(not REPLAY.exists(), reason=f"the recorded exchanges are not here: {REPLAY}")
+pytestmark = needs_recordings
 
 PASSED = {
     "web_search_20250305": 17,
@@ -47,10 +42,6 @@ def searching(tmp_path_factory: pytest.TempPathFactory) -> Generator[RunningServ
 
 @pytest.mark.parametrize("feature", PASSED)
 def test_recorded_exchanges_are_answered_alike(searching: RunningServer, tmp_path: Path, feature: str) -> None:
-    found = tmp_path / "outcomes.json"
-    command = [sys.executable, str(REPLAY), searching.url, searching.api_key, "--quiet", "--json", str(found)]
-    command += ["--filter", f"tool:{feature}"]
-    subprocess.run(command, capture_output=True, timeout=120, env=clean_environment(), check=False)
-    rows = json.loads(found.read_text("utf-8"))
-    assert {row["id"] for row in rows if row["outcome"] == "fail"} <= FAIL
-    assert Counter(row["outcome"] for row in rows)["pass"] >= PASSED[feature]
+    judged = replay(searching, tmp_path, "--filter", f"tool:{feature}")
+    assert judged.failed().keys() <= FAIL
+    assert len(judged.passed()) >= PASSED[feature]

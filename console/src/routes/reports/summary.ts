@@ -19,6 +19,8 @@ export type Result = {
   output_tokens: number
   /** US dollars. */
   cost: string
+  /** Of what is left beside the largest groups: how many groups these are. */
+  others?: number
 }
 export type Bucket = { starting_at: string; ending_at: string; results: Result[] }
 export type By = 'model' | 'api_key_id' | 'workspace_id' | 'actor_id'
@@ -31,6 +33,9 @@ export const RANGES = {
   '30d': { seconds: 2_592_000, width: '1d', step: 86_400 },
 } as const
 export type Range = keyof typeof RANGES
+
+/** How many groups a chart tells apart. */
+export const LINES = 7
 
 /** The query of a range that ends now, in whole buckets. */
 export function rangeQuery(range: Range, now = Date.now()): Query {
@@ -72,13 +77,16 @@ export function value(one: Result, figure: Figure): number {
 
 export type Total = Result & { key: string }
 
+const OTHERS = '\0others'
+const keyOf = (one: Result, by: By | null) => (by ? (one.others ? OTHERS : (one[by] ?? '')) : '')
+
 /** Sums over the whole time, by what they are grouped by; the largest first. */
 export function totals(buckets: Bucket[], by: By | null): Total[] {
   const found = new Map<string, Total>()
   const costs = new Map<string, string[]>()
   for (const { results } of buckets) {
     for (const one of results) {
-      const key = (by && one[by]) ?? ''
+      const key = keyOf(one, by)
       const before = found.get(key)
       if (!before) found.set(key, { ...one, key })
       else {
@@ -104,12 +112,13 @@ export const line = (buckets: Bucket[], figure: Figure) =>
   buckets.map(({ results }) => results.reduce((all, one) => all + value(one, figure), 0))
 
 /** Lines of the largest groups, and one of all others. */
-export function lines(buckets: Bucket[], by: By, figure: Figure, nameOf: (key: string) => string, others: string, most = 7) {
-  const ranked = totals(buckets, by).sort((a, b) => value(b, figure) - value(a, figure))
-  const shown = ranked.slice(0, most).map((one) => one.key)
+export function lines(buckets: Bucket[], by: By, figure: Figure, nameOf: (key: string) => string, others: string) {
+  const groups = totals(buckets, by)
+  const ranked = groups.filter((one) => one.key !== OTHERS).sort((a, b) => value(b, figure) - value(a, figure))
+  const shown = ranked.slice(0, LINES).map((one) => one.key)
   const of = (keep: (key: string) => boolean) =>
-    buckets.map(({ results }) => results.reduce((all, one) => all + (keep(one[by] ?? '') ? value(one, figure) : 0), 0))
+    buckets.map(({ results }) => results.reduce((all, one) => all + (keep(keyOf(one, by)) ? value(one, figure) : 0), 0))
   const series = shown.map((key) => ({ label: nameOf(key), values: of((one) => one === key) }))
-  if (ranked.length > most) series.push({ label: others, values: of((one) => !shown.includes(one)) })
+  if (groups.length > shown.length) series.push({ label: others, values: of((one) => !shown.includes(one)) })
   return series
 }

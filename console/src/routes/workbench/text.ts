@@ -1,4 +1,5 @@
 import { texts } from '$lib/i18n'
+import { DraftError } from './request'
 
 export const t = texts(
   {
@@ -352,3 +353,7 @@ export const t = texts(
     'eval.nothing_said': '(テキストなし)',
   },
 )
+
+/** What was thrown, or where it is a draft's fault a text that says which control to look at. */
+export const toldOf = (error: unknown): unknown =>
+  error instanceof DraftError ? t('draft.wrong', { field: error.field, message: error.message }) : error

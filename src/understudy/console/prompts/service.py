@@ -108,8 +108,7 @@ class Prompts:
         """With its versions, test cases and results."""
         async with self._store.change(principal.organization_id, actor) as change:
             before = prompt(await _find(change.connection, principal, prompt_id))
-            for table in (console_prompt_versions, console_evaluations):
-                await change.connection.execute(delete(table).where(table.c.prompt_id == prompt_id))
+            # The prompt first, as whoever writes what belongs to it takes hold of it first: the rest goes with it.
             await change.connection.execute(delete(console_prompts).where(console_prompts.c.id == prompt_id))
             await change.log("prompt_deleted", "prompt", prompt_id, before=before)
         return {"id": prompt_id, "type": "prompt_deleted"}
@@ -161,7 +160,8 @@ class Prompts:
         """Instead of those before."""
         nothing = {"prompt_id": prompt_id, "test_cases": "[]", "results": "[]", "updated_at": self._store.clock()}
         async with self._store.db.begin() as connection:
-            await _find(connection, principal, prompt_id)
+            # Held, so that it is not deleted meanwhile.
+            await _find(connection, principal, prompt_id, held=True)
             there = insert_ignoring(self._store.db, console_evaluations, ["prompt_id"]).values(nothing)
             await connection.execute(there)
             values = {part: to_json(given), "updated_at": nothing["updated_at"]}
@@ -170,11 +170,13 @@ class Prompts:
         return {"data": given, "has_more": False, "next_page": None}
 
 
-async def _find(connection: AsyncConnection, principal: Principal, prompt_id: str) -> Any:
+async def _find(connection: AsyncConnection, principal: Principal, prompt_id: str, *, held: bool = False) -> Any:
     """The row of a prompt in one of the caller's workspaces. 404 for any other id."""
     query = select(console_prompts).where(
         console_prompts.c.id == prompt_id, console_prompts.c.organization_id == principal.organization_id
     )
+    if held:
+        query = query.with_for_update(key_share=True, read=True)
     row = (await connection.execute(query)).one_or_none()
     if row is None or row.workspace_id not in (principal.workspaces or ()):
         raise NotFoundError("Prompt not found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Final, cast
 from urllib.parse import quote
 
@@ -142,7 +143,8 @@ class BedrockUpstream:
 
     async def _refused(self, answer: Answer) -> Response:
         response = HttpResponse(answer, self.settings, _ID_HEADER)
-        found = refusal(answer.status, answer.header(b"x-amzn-errortype"), await _read(response))
+        with closing(response):
+            found = refusal(answer.status, answer.header(b"x-amzn-errortype"), await response.read())
         if found.status == 401:
             self._aws.forget()
         return found.response(self.name, response.headers, response.request_id)
@@ -150,7 +152,8 @@ class BedrockUpstream:
     async def _counted(self, answer: Answer) -> Response:
         response = HttpResponse(answer, self.settings, _ID_HEADER)
         try:
-            parsed: Any = orjson.loads(await _read(response))
+            with closing(response):
+                parsed: Any = orjson.loads(await response.read())
             count = count_of(parsed["inputTokens"])
         except (orjson.JSONDecodeError, LookupError, TypeError):
             count = None
@@ -183,13 +186,6 @@ class BedrockResponse(HttpResponse):
             whole = self._reframing.feed(piece)
             if whole:
                 return whole
-
-
-async def _read(response: HttpResponse) -> bytes:
-    try:
-        return await response.read()
-    finally:
-        response.close()
 
 
 def _path(name: str, *, counting: bool, stream: bool) -> str:

@@ -87,13 +87,6 @@ class Connection:
         """The JSON object that GET `path` answers within `timeout` seconds."""
         return _object(await self._whole("GET", path, None, timeout))
 
-    async def get_list(self, path: str, timeout: float = 10.0) -> list[Any]:  # noqa: ASYNC109
-        """The JSON array that GET `path` answers within `timeout` seconds (`/slots`)."""
-        found = await self._whole("GET", path, None, timeout)
-        if not isinstance(found, list):
-            raise LlamaGoneError("The llama.cpp server answered no JSON array.")
-        return cast("list[Any]", found)
-
     async def post(self, path: str, body: Mapping[str, Any], timeout: float) -> dict[str, Any]:  # noqa: ASYNC109
         """The JSON object that POST `path` answers within `timeout` seconds.
 

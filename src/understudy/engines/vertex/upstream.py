@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -89,10 +90,8 @@ class VertexUpstream:
 
     async def _refused(self, answer: Answer) -> Response:
         response = HttpResponse(answer, self.settings)
-        try:
+        with closing(response):
             body = await response.read()
-        finally:
-            response.close()
         found = refusal(answer.status, body)
         if found is None:
             return GivenResponse(answer.status, body, response.headers, response.request_id)

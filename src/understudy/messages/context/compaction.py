@@ -146,10 +146,6 @@ def summary_in(text: str) -> str | None:
     return summary or None
 
 
-def compaction_block(summary: str | None) -> _Block:
-    return {"type": "compaction", "content": summary}
-
-
 def uncompacted(request: _Block) -> _Block:
     """The request as if nothing had ever been compacted: what `original_input_tokens` counts [guess: it is documented
     as the count "before context management was applied"]."""

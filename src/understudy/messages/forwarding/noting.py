@@ -10,12 +10,13 @@ from typing import Final
 
 from understudy.engines.claude import Iteration, Observed
 from understudy.http.record import RequestRecord
+from understudy.messages import consulting, falling_back
 from understudy.wire.ids import new_id
 
 _SUMMARY: Final = "compaction"
 _ADVICE: Final = "advisor_message"
 _SERVED: Final = "fallback_message"
-_METHODS: Final = {_ADVICE: "ADVISOR", "message": "DECLINED"}
+_METHODS: Final = {_ADVICE: consulting.METHOD, "message": falling_back.METHOD}
 """As our own calls of other models are recorded."""
 
 
