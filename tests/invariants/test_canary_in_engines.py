@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import pytest
 
 from asgi import InProcess
 from documents import pdf_files
+from engines.subjects import Watched
 from every_block import IMAGE
 from invariants.canaries import CANARY, MODEL, prompted
 from messages.judging import assistant, message, result, text, use, user
 from pictures import base64_of
 from understudy.documents.reader import PdfReader
-from understudy.engines.engine import Engine, EngineEvent, EngineTurn
 from understudy.engines.materials import Materials
 from understudy.engines.simulator.conversation import Conversation, converse
 from understudy.engines.simulator.engine import SimulatorEngine
@@ -156,22 +155,9 @@ class TestTheSimulatorReads:
             await reader.close()
 
 
-@dataclass
-class Watched:
-    """An engine that remembers what it was asked."""
-
-    engine: Engine = field(default_factory=lambda: SimulatorEngine(SimulatorSettings()))
-    name: str = "simulator"
-    turns: list[EngineTurn] = field(default_factory=list[EngineTurn])
-
-    def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
-        self.turns.append(turn)
-        return self.engine.run(turn)
-
-
 @pytest.mark.parametrize("name", [name for name in FOUND if name != "a page that was fetched"])
 async def test_an_engine_is_given_the_request_as_it_was_sent(name: str) -> None:
-    watched = Watched()
+    watched = Watched(SimulatorEngine(SimulatorSettings()))
     request: Block = {
         "model": MODEL.id,
         "max_tokens": 16,

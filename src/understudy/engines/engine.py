@@ -80,7 +80,8 @@ class EngineTurn:
     declined_before: bool = False
 
 
-@dataclass(slots=True, frozen=True)
+# Deltas are not frozen, for making one would take three times as long, and every token is one. Nobody changes them.
+@dataclass(slots=True)
 class TextDelta:
     """A piece of the answer's text."""
 
@@ -88,7 +89,7 @@ class TextDelta:
     tokens: int
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class ThinkingDelta:
     """A piece of thinking that the client may see."""
 
@@ -113,7 +114,7 @@ class ToolUse:
     tokens: int = 0
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class InputDelta:
     """A piece of the open call's input, as JSON."""
 

@@ -7,7 +7,8 @@ import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,8 @@ from engines.routing.engines import Scripted
 from fake_claude import EVENTS, MESSAGE, START, Asked, FakeClaude, Talk, error, fake_claude, frame, hang_up
 from streams import parse_sse
 from understudy.engines.catalog import configured_model
+from understudy.messages.files import Files
+from understudy.messages.forwarding.files import inline_files
 from understudy.messages.signatures import Signer
 from understudy.wire.errors import OverloadedError
 
@@ -409,6 +412,14 @@ async def test_malformed_thinking_is_left_to_the_upstream(messages: list[Any]) -
     # A lone surrogate is no JSON that anybody takes.
     assert answer.status in {200, 400}
     assert len(asked) == (answer.status == 200)
+
+
+@pytest.mark.parametrize("kind", [["image"], {"image": 1}, 5, None])
+async def test_a_block_whose_type_is_none_is_left_to_the_upstream(kind: Any) -> None:
+    files = cast("Files", SimpleNamespace())  # It is not asked.
+    block = {"type": kind, "source": {"type": "file", "file_id": "file_011CNha8iCJcU1wXNR6q4V8w"}}
+    messages = [{"role": "user", "content": [block, {"type": "tool_result", "content": [block]}]}]
+    assert await inline_files({"messages": messages}, files, "wrkspc_1") == {"messages": messages}
 
 
 async def test_the_answer_keeps_the_upstreams_model_where_another_may_have_answered() -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -55,7 +55,8 @@ async def working(**more: Any) -> AsyncGenerator[LlamaWorker]:
 
 
 async def busy(connection: Connection) -> int:
-    return sum(slot["is_processing"] for slot in await connection.get_list("/slots"))
+    slots = cast("list[dict[str, Any]]", await connection._whole("GET", "/slots", None, 10.0))
+    return sum(slot["is_processing"] for slot in slots)
 
 
 async def seconds_until_free(connection: Connection) -> float:

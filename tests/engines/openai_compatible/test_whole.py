@@ -6,16 +6,19 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from asgi import InProcess
-from engines.openai_compatible.turns import TIME, WEATHER, engine
+from engines.openai_compatible.turns import TIME, WEATHER, engine, request, turn
 from fake_openai import FakeOpenAI, Reply, call, calls, chunk, fake_openai, refused, said, stream, texts, usage
 from streams import without_ids, without_signatures
+from understudy.engines.engine import EngineEvent, TextDelta
+from understudy.engines.openai_compatible.answer import Answer
 from understudy.engines.openai_compatible.dialects import DIALECTS
-from understudy.engines.openai_compatible.whole import chunks_of
+from understudy.engines.openai_compatible.tools import Names
+from understudy.engines.openai_compatible.whole import chunks_of, plain_answer
 
 Json = dict[str, Any]
 ASKED: Json = {"model": "claude-opus-5-5", "max_tokens": 200, "messages": [{"role": "user", "content": "hi"}]}
@@ -126,3 +129,80 @@ async def test_what_is_no_answer_is_an_error(body: Any, kind: str) -> None:
 def test_an_error_or_a_chunk_is_left_as_it_is() -> None:
     for odd in ({"choices": [{"delta": {"content": "x"}}]}, {"error": {"message": "x"}}):
         assert chunks_of(odd, 10) == [odd]
+
+
+PAID = {"prompt_tokens": 9, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4}}
+NO_MEMBERS: Json = {}
+
+
+def answered(
+    content: Any = "Hello", reason: Any = "stop", paid: Any = PAID, said: Json = NO_MEMBERS, **more: Any
+) -> Json:
+    message = {"role": "assistant", "content": content, **said}
+    return {"choices": [{"index": 0, "message": message, "finish_reason": reason}], "usage": paid, **more}
+
+
+def the_long_way(given: Json, most: int, think_tags: Literal["no", "yes", "open"]) -> list[EngineEvent]:
+    answer = Answer(Names(), max_tokens=most, thinks=True, think_tags=think_tags)
+    events = [event for one in chunks_of(given, most) for event in answer.take(one)]
+    return [*events, *answer.end()]
+
+
+@pytest.mark.parametrize("tags", ["no", "yes"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        answered(),
+        answered("naïve 😀"),
+        answered("a</b> <think>"),
+        answered(reason=None),
+        answered(reason="length"),
+        answered(reason="tool_calls"),
+        answered(paid={"completion_tokens": 3}),
+        answered(paid={"prompt_tokens": 2, "completion_tokens": 3, "prompt_cache_hit_tokens": 9}),
+        answered(said={"tool_calls": None, "refusal": None, "reasoning_content": ""}),
+    ],
+)
+def test_an_answer_of_text_alone_takes_the_short_way_to_the_same(given: Json, tags: Literal["no", "yes"]) -> None:
+    asked = replace(turn(request()), whole=True)
+    short = plain_answer(given, asked, tags)
+    assert short is not None
+    text, *rest = short
+    assert isinstance(text, TextDelta)
+    # Its tokens are those that the upstream has counted.
+    assert text.tokens == 3
+    estimated, *others = the_long_way(given, asked.max_tokens, tags)
+    assert (estimated, others) == (TextDelta(text.text, getattr(estimated, "tokens", -1)), rest)
+
+
+@pytest.mark.parametrize(
+    ("given", "tags"),
+    [
+        (answered(""), "no"),
+        (answered(" \n"), "no"),
+        (answered("\ud83d"), "no"),
+        (answered([{"type": "text", "text": "Hello"}]), "no"),
+        (answered("<think>a</think>b"), "yes"),
+        (answered(" <thi"), "yes"),
+        (answered("a</think>b"), "open"),
+        (answered(reason="content_filter"), "no"),
+        (answered(reason="error"), "no"),
+        (answered(paid=None), "no"),
+        (answered(paid={"prompt_tokens": 3}), "no"),
+        (answered(paid={"completion_tokens": 0}), "no"),
+        (answered(paid={"completion_tokens": 101}), "no"),
+        (answered("word " * 1_000), "no"),
+        (answered(said={"reasoning": "hm"}), "no"),
+        (answered(said={"refusal": "no"}), "no"),
+        (answered(said={"tool_calls": [call(0, "a", "weather", "{}")]}), "no"),
+        (answered(error={"message": "broken"}), "no"),
+        (answered(object="error"), "no"),
+        ({"choices": [], "usage": PAID}, "no"),
+    ],
+)
+def test_any_other_takes_the_long_way(given: Json, tags: Literal["no", "yes", "open"]) -> None:
+    assert plain_answer(given, replace(turn(request()), whole=True), tags) is None
+
+
+def test_one_whose_pieces_are_seen_takes_the_long_way() -> None:
+    assert plain_answer(answered(), turn(request()), "no") is None

@@ -9,27 +9,28 @@ from understudy.engines.engine import (
     PromptUsage,
     Stop,
     StopReason,
+    TextDelta,
 )
-from understudy.tokens.tokenizer import count_text
 
 from .calls import Call, Calls, Fields
 from .errors import UpstreamError
-from .parts import Parts
+from .estimates import estimate, pieces, text_of
+from .parts import Parts, Tokens
 from .think_tags import Kind, ThinkTags
 from .tools import Names
 
-_REASONS: Final[dict[str, StopReason]] = {
+REASONS: Final[dict[str, StopReason]] = {
     "length": "max_tokens",
     "max_tokens": "max_tokens",
     "model_length": "max_tokens",
     "content_filter": "refusal",
 }
 """Any other reason is an end of the model's own; whether it is for a tool, the calls tell."""
-_FAILED: Final = frozenset({"abort", "error", "insufficient_system_resource"})
+FAILED: Final = frozenset({"abort", "error", "insufficient_system_resource"})
 # Chunks beyond `max_tokens`, each at least a token, and the share by which the estimate may be beyond it, after which
 # an upstream is taken to mind no limit.
-_SPARE: Final = 16
-_SHARE: Final = 3
+SPARE: Final = 16
+SHARE: Final = 3
 _MOST_USAGE: Final = 1 << 40
 _NO_NUMBERS: Final = (None, 0, None)
 
@@ -42,18 +43,17 @@ class Answer:
         "_chunks",
         "_exceeded",
         "_first_call",
-        "_given",
         "_high",
         "_max_tokens",
         "_may_call",
         "_must_call",
         "_one_call",
-        "_owed",
         "_parts",
         "_produced",
         "_refused",
         "_tags",
         "_thinks",
+        "_tokens",
         "_usage",
         "over",
         "reason",
@@ -78,12 +78,11 @@ class Answer:
         self._one_call = one_call
         self._calls = Calls()
         self._first_call: Call | None = None
-        self._parts = Parts(names, self._tokens)
+        self._tokens = Tokens(max_tokens)
+        self._parts = Parts(names, self._tokens.take)
         # Halves of characters that an upstream cut in two, by where they stand.
         self._high: dict[str, str] = {}
-        # Tokens: those that no event bears yet, those that events bear, and all of them by estimate.
-        self._owed = 0
-        self._given = 0
+        # All tokens, by estimate.
         self._produced = 0
         self._chunks = 0
         self._exceeded = False
@@ -106,16 +105,45 @@ class Answer:
                     self._take_choice(choice, produced)
         return events
 
+    def say(self, texts: list[str], events: list[EngineEvent]) -> None:
+        """As `take` of chunks that hold these pieces of the answer's text and nothing else; adds to `events`."""
+        parts = self._parts
+        parts.events = events
+        # Nearly every token of a stream passes here.
+        if self._flows() and "".join(texts).isascii():
+            sizes = [pieces.get(text) or estimate(text) for text in texts]
+            made = sum(sizes)
+            if self._fits(len(texts), made) and self._tokens.spread(sizes, made):
+                self._chunks += len(texts)
+                self._produced += made
+                self._exceeded = False
+                events += map(TextDelta, texts, sizes)
+                return
+        for text in texts:
+            self._count(None, text)
+            self._content(text)
+            if self.over:
+                return
+
+    def _flows(self) -> bool:
+        """Whether a piece of text would be passed on as it is."""
+        return self._parts.flows and not self._high and (self._tags is None or self._tags.passed)
+
+    def _fits(self, chunks: int, tokens: int) -> bool:
+        """Whether an upstream that minds its limit may have sent so much more."""
+        most = self._max_tokens
+        return self._chunks + chunks <= most + SPARE and self._produced + tokens <= most * SHARE + SPARE
+
     def end(self) -> list[EngineEvent]:
         """The last events. Raises UpstreamError where the answer is not what was asked for."""
         events = self._parts.events = []
         reason = "length" if self._exceeded else self.reason or "stop"
-        if reason in _FAILED:
+        if reason in FAILED:
             raise UpstreamError
         if self._tags is not None:
             for kind, text in self._tags.end():
                 self._say(kind, text)
-        stop: StopReason = _REASONS.get(reason, "end_turn")
+        stop: StopReason = REASONS.get(reason, "end_turn")
         if self._refused:
             stop = "refusal"
         cut = stop != "end_turn"
@@ -139,13 +167,7 @@ class Answer:
         """The tokens that the upstream says it has made so far, where it says so."""
         if not isinstance(usage, dict):
             return None
-        numbers = cast("Fields", usage)
-        prompt, answer = _count(numbers.get("prompt_tokens")), _count(numbers.get("completion_tokens"))
-        details: Any = numbers.get("prompt_tokens_details")
-        cached = _count(cast("Fields", details).get("cached_tokens")) if isinstance(details, dict) else None
-        if cached is None:
-            # DeepSeek's name for it.
-            cached = _count(numbers.get("prompt_cache_hit_tokens"))
+        prompt, cached, answer = usage_of(cast("Fields", usage))
         known_prompt, known_cached, known_answer = self._usage
         if not prompt:
             prompt = known_prompt
@@ -214,20 +236,27 @@ class Answer:
 
     def _count(self, produced: int | None, *made: Any) -> None:
         """Keep count of what the chunk cost, and see whether the upstream minds its limit."""
-        most = self._max_tokens
-        if produced is not None:
-            tokens = max(produced - self._produced, 0)
-            self._exceeded = produced > most
-        else:
+        if produced is None:
             tokens = 0
             for part in made:
                 if part:
-                    tokens += _estimate(part if part.__class__ is str else _text_of(part))
-            self._chunks += 1
-            self._exceeded = self._chunks > most + _SPARE or self._produced + tokens > most * _SHARE + _SPARE
-        self._owed += tokens
+                    tokens += estimate(part if part.__class__ is str else text_of(part))
+            self._made(tokens)
+            return
+        tokens = max(produced - self._produced, 0)
+        self._exceeded = produced > self._max_tokens
+        self._tokens.owed += tokens
         self._produced += tokens
         self.over = self.over or self._exceeded
+
+    def _made(self, tokens: int) -> None:
+        """A chunk of so many tokens by estimate."""
+        self._exceeded = not self._fits(1, tokens)
+        self._chunks += 1
+        self._tokens.owed += tokens
+        self._produced += tokens
+        if self._exceeded:
+            self.over = True
 
     def _mended(self, place: str, text: str) -> str:
         """`text` with whole characters only: one that an upstream cut in two waits for its other half."""
@@ -271,31 +300,17 @@ class Answer:
             call.add(fields.get("name"), arguments)
         self._parts.advance()
 
-    def _tokens(self) -> int:
-        """What the next event bears: all that is owed, but never more than may be made."""
-        tokens = min(self._owed, self._max_tokens - self._given)
-        self._owed = 0
-        self._given += tokens
-        return tokens
+
+def usage_of(usage: Fields) -> tuple[int | None, int | None, int | None]:
+    """The prompt's tokens, how many of them were cached, and the answer's, each where it is said."""
+    details: Any = usage.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if details.__class__ is dict else None
+    if cached is None:
+        # DeepSeek's name for it.
+        cached = _count(usage.get("prompt_cache_hit_tokens"))
+    return _count(usage.get("prompt_tokens")), cached, _count(usage.get("completion_tokens"))
 
 
 def _count(value: Any) -> int | None:
     """A number of tokens, where it is one."""
     return value if value.__class__ is int and 0 <= value < _MOST_USAGE else None
-
-
-def _estimate(text: str) -> int:
-    # Half a character counts as none.
-    return count_text(text if text.isascii() else text.encode("utf-8", "ignore").decode())
-
-
-def _text_of(part: Any) -> str:
-    """The texts in a part of a chunk, to be counted."""
-    if isinstance(part, str):
-        return part
-    if isinstance(part, dict):
-        named = cast("Fields", part)
-        return "".join(_text_of(value) for name, value in named.items() if name not in {"id", "type"})
-    if isinstance(part, list):
-        return "".join(_text_of(item) for item in cast("list[Any]", part))
-    return ""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final, cast
 
@@ -16,15 +15,16 @@ from understudy.net.upstream_http import Answer as HttpAnswer
 from understudy.wire.errors import ApiError, InvalidRequestError
 
 from .answer import Answer
+from .chunks import Chunk, Chunks, parsed
 from .dialects import Dialect
 from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, read_error
+from .history import History
 from .http import Timeouts, Upstream, read
 from .pages import page_images
 from .request import Translated, translate
-from .sse import MOST_BYTES, EventReader, EventTooLongError
-from .whole import chunks_of
+from .sse import MOST_BYTES
+from .whole import chunks_of, plain_answer
 
-_DONE: Final = b"[DONE]"
 # Seconds in which the usage must follow the finish_reason. The answer is whole without it.
 _USAGE_WAIT: Final = 2.0
 _COUNT_TIMEOUT: Final = 10.0
@@ -54,6 +54,7 @@ class OpenAICompatibleEngine:
         self.dialect = dialect
         secret = "" if api_key is None else api_key.get_secret_value()
         self._secrets = (secret, base_url, base_url.partition("://")[2].partition("/")[0])
+        self._history = History()
         self._upstream = Upstream(base_url, secret or None, timeouts or Timeouts())
 
     async def close(self) -> None:
@@ -75,7 +76,7 @@ class OpenAICompatibleEngine:
             async with asyncio.timeout(_COUNT_TIMEOUT):
                 response = await self._upstream.send(url, _to_bytes(body), _COUNT_TIMEOUT)
                 with closing(response):
-                    answer = _parsed(await self._upstream.body(response)) if response.status == 200 else None
+                    answer = parsed(await self._upstream.body(response)) if response.status == 200 else None
         except (UpstreamError, UpstreamTimeoutError, TimeoutError):
             return None
         if not isinstance(answer, dict):
@@ -95,20 +96,32 @@ class OpenAICompatibleEngine:
         upstream, timeouts = self._upstream, self._upstream.timeouts
         now = asyncio.get_running_loop().time
         while True:
-            answer = self._reader(turn, translated)
             began = now()
             response = await upstream.send("/chat/completions", _to_bytes(translated.body), timeouts.first_byte)
-            chunks = _Chunks()
-            response.allow(timeouts.first_byte - (now() - began))
+            chunks = Chunks()
             begun = False
             try:
-                found = await self._first(turn, response, chunks, answer)
+                completion = await self._completion(turn, response)
+                answer = self._reader(turn, translated)
+                if completion is None:
+                    response.allow(timeouts.first_byte - (now() - began))
+                    found = await self._next(response, chunks, answer)
+                else:
+                    chunks.done = True
+                    plain = plain_answer(completion, turn, self.dialect.think_tags) if not translated.forced else None
+                    if plain is not None:
+                        yield plain
+                        return
+                    found = chunks_of(completion, turn.max_tokens)
                 while found or not chunks.done:
                     events: list[EngineEvent] = []
                     for chunk in found:
-                        if read_error(chunk) is not None:
+                        if isinstance(chunk, list):
+                            answer.say(chunk, events)
+                        elif read_error(chunk) is not None:
                             raise self._error(turn, 200, chunk, {})
-                        events += answer.take(chunk)
+                        else:
+                            events += answer.take(chunk)
                         if answer.over:
                             break
                     if found:
@@ -137,7 +150,7 @@ class OpenAICompatibleEngine:
                     response.close()
 
     async def _translated(self, turn: EngineTurn) -> Translated:
-        return translate(turn, self.dialect, await page_images(turn, self.dialect))
+        return translate(turn, self.dialect, await page_images(turn, self.dialect), self._history)
 
     def _reader(self, turn: EngineTurn, translated: Translated) -> Answer:
         return Answer(
@@ -150,20 +163,16 @@ class OpenAICompatibleEngine:
             one_call=translated.one_call,
         )
 
-    async def _first(
-        self, turn: EngineTurn, response: HttpAnswer, chunks: _Chunks, answer: Answer
-    ) -> list[dict[str, Any]]:
-        """The first chunks; all of them, of an upstream that was asked for a whole answer or does not stream."""
+    async def _completion(self, turn: EngineTurn, response: HttpAnswer) -> dict[str, Any] | None:
+        """The answer of an upstream that was asked for a whole one, or does not stream; None where it streams."""
         if response.status != 200:
-            said = _parsed(await self._upstream.body(response))
+            said = parsed(await self._upstream.body(response))
             raise self._error(turn, response.status, said, _named(response.headers))
         if response.content_type != "application/json":
-            return await self._next(response, chunks, answer)
-        found = chunks_of(_object(await self._upstream.body(response, MOST_BYTES)), turn.max_tokens)
-        chunks.done = True
-        return found
+            return None
+        return _object(await self._upstream.body(response, MOST_BYTES))
 
-    async def _next(self, response: HttpAnswer, chunks: _Chunks, answer: Answer) -> list[dict[str, Any]]:
+    async def _next(self, response: HttpAnswer, chunks: Chunks, answer: Answer) -> Sequence[Chunk]:
         """The chunks that the next bytes complete. An answer that has its finish_reason is whole, whatever follows."""
         try:
             return chunks.feed(await read(response))
@@ -184,77 +193,8 @@ class OpenAICompatibleEngine:
         )
 
 
-class _Chunks:
-    """The chunks in an upstream's bytes. `done`: there are no more. `broken`: no `[DONE]` said so."""
-
-    __slots__ = ("_reader", "broken", "done")
-
-    def __init__(self) -> None:
-        self._reader = EventReader()
-        self.done = False
-        self.broken = False
-
-    def feed(self, data: bytes) -> list[dict[str, Any]]:
-        """No bytes are the end. Raises UpstreamError for what is no chunk."""
-        try:
-            events = self._reader.feed(data) if data else self._reader.end()
-        except EventTooLongError:
-            raise UpstreamError("The model's server sent an event without an end.") from None
-        found: list[dict[str, Any]] = []
-        for lines in events:
-            # Almost all of a stream are chunks of one line.
-            if len(lines) == 1:
-                chunk: Any = None
-                try:
-                    chunk = orjson.loads(lines[0])
-                except orjson.JSONDecodeError:
-                    pass
-                if chunk.__class__ is dict:
-                    found.append(chunk)
-                    continue
-            self._take(lines, found)
-            if self.done:
-                return found
-        if not data:
-            self.done = self.broken = True
-        return found
-
-    def _take(self, lines: list[bytes], found: list[dict[str, Any]]) -> None:
-        data = lines[0] if len(lines) == 1 else b"\n".join(lines)
-        if data.strip() == _DONE:
-            self.done = True
-            return
-        if not data or data.isspace():
-            return
-        try:
-            chunk = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            if len(lines) > 1:
-                # Without blank lines between them, events look like one of several lines.
-                for line in lines:
-                    if not self.done:
-                        self._take([line], found)
-                return
-            chunk = _parsed(data)
-        if not isinstance(chunk, dict):
-            raise UpstreamError("The model's server sent what cannot be read.")
-        found.append(cast("dict[str, Any]", chunk))
-
-
-def _parsed(data: bytes) -> Any:
-    """The JSON of `data`, None if it is none. Halves of characters are let through, and put together later."""
-    try:
-        return orjson.loads(data)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(data.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return None
-
-
 def _object(data: bytes) -> dict[str, Any]:
-    value = _parsed(data)
+    value = parsed(data)
     if not isinstance(value, dict):
         raise UpstreamError("The model's server sent what cannot be read.")
     return cast("dict[str, Any]", value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias, cast
 
 from understudy.wire.errors import InvalidRequestError
@@ -11,6 +12,7 @@ from understudy.wire.server_tools import ServerFunction, ends_with_result
 
 from .content import Part, Path, Reader, content_of, named
 from .dialects import Dialect
+from .history import Beginning, History, Sayable
 from .server_calls import Turn, as_calls
 from .tools import Names
 
@@ -19,30 +21,116 @@ _Block: TypeAlias = dict[str, Any]
 # They change what stands in `tools`, and say nothing to be read here.
 _SILENT: Final = frozenset({"fallback", "redacted_thinking", "tool_addition", "tool_removal"})
 _NO_IMAGES: Final[list[Part]] = []
+_CALL: Final = "tool_use"
+_ALONE: Final = frozenset({"image", "redacted_thinking", "text"})
+_SPEAKERS: Final = frozenset({"assistant", "user"})
 
 
 def upstream_messages(
-    request: _Block, reader: Reader, dialect: Dialect, names: Names, served: Sequence[ServerFunction] = ()
-) -> list[_Block]:
+    request: _Block,
+    reader: Reader,
+    dialect: Dialect,
+    names: Names,
+    served: Sequence[ServerFunction] = (),
+    history: History | None = None,
+    known: Beginning | None = None,
+) -> list[Sayable]:
     """`system` and `messages`. Calls of functions that are `served` here are calls like those of the client's tools.
-    Raises InvalidRequestError for what cannot be said to the upstream."""
-    translated: list[_Block] = []
+    `known`: how the conversation begins, of the `history` that is to learn of it. Raises InvalidRequestError for what
+    cannot be said to the upstream."""
+    translated: list[Sayable] = []
     system = content_of(reader.all_parts(request.get("system"), "system"))
     if system:
         translated.append({"role": "system", "content": system})
-    called: set[str] = set()
-    turns = _turns(request)
-    for turn in as_calls(turns, served) if served else turns:
-        match turn.role:
-            case "assistant":
-                translated += _assistant(turn, reader, dialect, names, called)
-            case "user":
-                translated += _user(turn, reader, called)
-            case _:
-                content = content_of(_parts(turn.blocks, reader))
-                if content:
-                    translated.append({"role": turn.role, "content": content})
+    if served:
+        history = known = None
+    messages = cast("list[_Block]", request["messages"])
+    turns: list[Turn] | None = None
+    if known is not None:
+        turns = _turns_after(known, messages, names)
+        if turns is None:
+            known = None
+    if turns is None:
+        turns = _turns(messages)
+    if served:
+        turns = as_calls(turns, served)
+    # In order, each once.
+    called: dict[str, None] = {}
+    begun = 0
+    if known is not None:
+        begun = len(known.messages)
+        translated += known.upstream
+        called = dict.fromkeys(known.called)
+    # Up to where the next turn of the conversation will be the same: its last word of the assistant.
+    keeps = 0
+    if history is not None and (known is not None or history.comes_again(messages)):
+        keeps = _kept(turns, begun, names)
+    before = len(translated)
+    for place, turn in enumerate(turns, 1):
+        if len(turn.blocks) == 1 and turn.blocks[0][1]["type"] == "text":
+            text = turn.blocks[0][1]["text"]
+            if text:
+                translated.append({"role": turn.role, "content": text})
+        else:
+            match turn.role:
+                case "assistant":
+                    translated += _assistant(turn, reader, dialect, names, called)
+                case "user":
+                    translated += _user(turn, reader, called)
+                case _:
+                    content = content_of(_parts(turn.blocks, reader))
+                    if content:
+                        translated.append({"role": turn.role, "content": content})
+        if place == keeps and history is not None:
+            blocks = [block for each in turns[:keeps] for _, block in each.blocks]
+            used = [() if known is None else known.names, [block["name"] for block in blocks if block["type"] == _CALL]]
+            new = cast("list[_Block]", translated[before:])
+            made = history.note(known, messages[: begun + keeps], new, called, dict.fromkeys(chain(*used)))
+            if made is not None:
+                translated[before:] = made
     return translated
+
+
+def _turns_after(known: Beginning, messages: list[_Block], names: Names) -> list[Turn] | None:
+    """What follows on a known beginning; None where it says something else now."""
+    # Their names were the upstream's own, unless a tool of this request is in the way.
+    if any(names.upstream(name) != name for name in known.names):
+        return None
+    begun = len(known.messages)
+    turns = _turns(messages, begun)
+    if not turns:
+        # Nothing follows, or nothing of it counts; a summary would have left a turn.
+        return turns if begun == len(messages) else None
+    # One of the same role goes on with what was said; a summary takes its place.
+    first = turns[0]
+    return None if first.role == known.messages[-1]["role"] or not first.blocks or first.blocks[0][0] == "" else turns
+
+
+def _kept(turns: Sequence[Turn], begun: int, names: Names) -> int:
+    """How many turns can be noted with what they say, each of which is a message of its own: up to the last one of the
+    assistant before which nothing hangs on anything but itself. `begun`: messages before them."""
+    last = next((place for place in range(len(turns), 0, -1) if turns[place - 1].role == "assistant"), 0)
+    for place, turn in enumerate(turns[:last]):
+        # One in which nothing but a summary stood is none, if the next is of the same role.
+        if turn.role not in _SPEAKERS or not turn.blocks:
+            return 0
+        for path, block in turn.blocks:
+            if path == "" or path[0] != begun + place or not _stands_alone(block, names):
+                return 0
+    return last
+
+
+def _stands_alone(block: _Block, names: Names) -> bool:
+    """Whether what a block says hangs on nothing but the block, and on calls before it."""
+    kind = block["type"]
+    if kind == _CALL:
+        return not block.get("toolset_name") and names.upstream(block["name"]) == block["name"]
+    if kind == "tool_result":
+        content = block.get("content")
+        return content.__class__ is not list or all(
+            part["type"] in _ALONE for part in cast("list[_Block]", content or ())
+        )
+    return kind in _ALONE or kind == "thinking"
 
 
 def is_begun(request: _Block) -> bool:
@@ -68,9 +156,11 @@ def begun_by_client(request: _Block, dialect: Dialect) -> bool:
     return True
 
 
-def _turns(request: _Block) -> list[Turn]:
+def _turns(messages: Sequence[_Block], begun: int = 0) -> list[Turn]:
+    """Those of the messages behind the first `begun`."""
     turns: list[Turn] = []
-    for index, message in enumerate(cast("list[_Block]", request["messages"])):
+    for index in range(begun, len(messages)):
+        message = messages[index]
         role, content = message["role"], message.get("content")
         if not content:
             continue
@@ -97,14 +187,14 @@ def _parts(blocks: list[tuple[Path, _Block]], reader: Reader) -> list[Part]:
     return [part for path, block in blocks if block["type"] not in _SILENT for part in reader.parts(block, path)]
 
 
-def _assistant(turn: Turn, reader: Reader, dialect: Dialect, names: Names, called: set[str]) -> list[_Block]:
+def _assistant(turn: Turn, reader: Reader, dialect: Dialect, names: Names, called: dict[str, None]) -> list[_Block]:
     thinking: list[str] = []
     calls: list[_Block] = []
     parts: list[Part] = []
     for path, block in turn.blocks:
         kind = block["type"]
-        if kind == "tool_use":
-            called.add(block["id"])
+        if kind == _CALL:
+            called[block["id"]] = None
             name = names.upstream(block["name"], block.get("toolset_name"))
             function = {"name": name, "arguments": to_json(block["input"])}
             calls.append({"id": block["id"], "type": "function", "function": function})
@@ -121,7 +211,7 @@ def _assistant(turn: Turn, reader: Reader, dialect: Dialect, names: Names, calle
     return [message] if content or len(message) > 2 else []
 
 
-def _user(turn: Turn, reader: Reader, called: set[str]) -> list[_Block]:
+def _user(turn: Turn, reader: Reader, called: dict[str, None]) -> list[_Block]:
     """Results first, one message each, as the upstream wants them behind their calls; then all else.
 
     A message with a result holds text only, so its images follow in the user's message.

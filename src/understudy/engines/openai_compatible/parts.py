@@ -41,10 +41,41 @@ class _Said:
 _Part: TypeAlias = _Said | Call
 
 
-class Parts:
-    """`events` takes what is passed on, `tokens` tells how many the next event bears. `called`: a call was among it."""
+class Tokens:
+    """Tokens of an answer: `owed` are those that no event bears yet. Apart from the answer, lest it and its parts hold
+    each other, which the garbage collector would have to find out."""
 
-    __slots__ = ("_names", "_parts", "_tokens", "called", "events")
+    __slots__ = ("_left", "owed")
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self.owed = 0
+
+    def take(self) -> int:
+        """What the next event bears: all that is owed, but never more than may be made."""
+        tokens = self.owed
+        if tokens > self._left:
+            tokens = self._left
+        self.owed = 0
+        self._left -= tokens
+        return tokens
+
+    def spread(self, sizes: list[int], made: int) -> bool:
+        """Let events bear `sizes`, which are `made` together, and the first one what is owed as well. False, and
+        nothing is done, where that is more than may be made."""
+        if self.owed + made > self._left:
+            return False
+        sizes[0] += self.owed
+        self._left -= self.owed + made
+        self.owed = 0
+        return True
+
+
+class Parts:
+    """`events` takes what is passed on, `tokens` tells how many the next event bears. `called`: a call was among it.
+    `flows`: a text is open, and what is added to it would be passed on as it is."""
+
+    __slots__ = ("_names", "_parts", "_tokens", "called", "events", "flows")
 
     def __init__(self, names: Names, tokens: Callable[[], int]) -> None:
         self._names = names
@@ -52,6 +83,7 @@ class Parts:
         self._parts: deque[_Part] = deque()
         self.events: list[EngineEvent] = []
         self.called = False
+        self.flows = False
 
     def say(self, kind: Kind, text: str) -> None:
         """Add text or thinking to what was said last, or behind the calls."""
@@ -60,11 +92,14 @@ class Parts:
         if last.__class__ is not _Said or cast("_Said", last).kind != kind:
             last = _Said(kind)
             parts.append(last)
-        cast("_Said", last).waiting.append(text)
+        said = cast("_Said", last)
+        said.waiting.append(text)
         self.advance()
+        self.flows = kind == "text" and said.begun and len(parts) == 1
 
     def begin(self, call: Call) -> None:
         """Put a call behind what there is."""
+        self.flows = False
         self._parts.append(call)
 
     def advance(self) -> None:

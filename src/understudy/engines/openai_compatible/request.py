@@ -11,6 +11,7 @@ from understudy.wire.output_format import output_format_of
 
 from .content import Reader
 from .dialects import Dialect
+from .history import History
 from .messages import begun_by_client, upstream_messages
 from .pages import NO_IMAGES, PageImages
 from .tools import Names, functions
@@ -51,9 +52,11 @@ class Translated:
     one_call: bool
 
 
-def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES) -> Translated:
-    """`images` are those of `page_images`. Raises InvalidRequestError, naming the field, for what cannot be said to the
-    upstream."""
+def translate(
+    turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES, history: History | None = None
+) -> Translated:
+    """`images` are those of `page_images`. With a `history` parts of the body may be JSON already. Raises
+    InvalidRequestError, naming the field, for what cannot be said to the upstream."""
     request, names = turn.request, Names()
     choice = cast("_Block", request.get("tool_choice") or {"type": "auto"})
     kind: str = choice["type"]
@@ -63,12 +66,13 @@ def translate(turn: EngineTurn, dialect: Dialect, images: PageImages = NO_IMAGES
             f"tool_choice: the model behind `{request['model']}` cannot be made to call a tool; `auto` and `none` are "
             "supported."
         )
-    tools = functions(request, names, turn.server_functions)
+    known = None if history is None or turn.server_functions else history.find(request["messages"])
+    tools = functions(request, names, turn.server_functions, history, known)
     reader = Reader(request, turn.materials, vision=dialect.vision, images=images)
     begun = begun_by_client(request, dialect)
     body: _Block = {
         "model": turn.model.upstream,
-        "messages": upstream_messages(request, reader, dialect, names, turn.server_functions),
+        "messages": upstream_messages(request, reader, dialect, names, turn.server_functions, history, known),
         "stream": True,
         "stream_options": {"include_usage": True},
         # An upstream refuses nought; what it then says is dropped.

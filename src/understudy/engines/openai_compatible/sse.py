@@ -34,18 +34,27 @@ class EventReader:
         """Raises EventTooLongError."""
         if not self._started or b"\r" in data or (self._held and self._held[-1].endswith(b"\r")):
             data = self._plain(data)
+        events: list[list[bytes]] = []
+        if not self._held and not self._lines:
+            # Nearly always whole events come, each of one line.
+            end = data.rfind(b"\n\n") + 2
+            if end > 1:
+                self._whole(data if end == len(data) else data[:end], events)
+                self._size = 0
+                if end == len(data):
+                    return events
+                data = data[end:]
         if b"\n" not in data:
             if data:
                 self._grow(len(data))
                 self._held.append(data)
-            return []
+            return events
         if self._held:
             self._held.append(data)
             data = b"".join(self._held)
             self._held.clear()
         lines = data.split(b"\n")
         last = lines.pop()
-        events: list[list[bytes]] = []
         for line in lines:
             if line.startswith(_DATA):
                 self._lines.append(line[len(_DATA) :])
@@ -60,6 +69,25 @@ class EventReader:
             self._grow(len(last))
             self._held.append(last)
         return events
+
+    @property
+    def between_events(self) -> bool:
+        """Whether the next byte would begin an event."""
+        return not self._held and not self._lines and self._started
+
+    def _whole(self, data: bytes, events: list[list[bytes]]) -> None:
+        """Add the events of `data`, which begins and ends with one."""
+        pieces = data.split(b"\n\n")
+        pieces.pop()
+        for piece in pieces:
+            if piece.startswith(_DATA) and b"\n" not in piece:
+                events.append([piece[len(_DATA) :]])
+                continue
+            for line in piece.split(b"\n"):
+                self._take(line)
+            if self._lines:
+                events.append(self._lines)
+                self._lines = []
 
     def end(self) -> list[list[bytes]]:
         """The event that no blank line ended, if there is one."""

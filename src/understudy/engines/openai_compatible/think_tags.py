@@ -24,6 +24,11 @@ class ThinkTags:
         # Whether nothing but white space was thought yet.
         self._blank = True
 
+    @property
+    def passed(self) -> bool:
+        """Whether all that comes is text."""
+        return self._state == "text"
+
     def feed(self, text: str) -> list[tuple[Kind, str]]:
         if self._state == "text":
             return [("text", text)]

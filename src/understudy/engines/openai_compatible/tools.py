@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, cast
 
@@ -14,6 +14,8 @@ from understudy.wire.errors import InvalidRequestError
 from understudy.wire.json_text import to_json
 from understudy.wire.server_tools import SERVER, ServerFunction
 
+from .history import Beginning, History, Sayable
+
 _Block: TypeAlias = dict[str, Any]
 
 # Characters of a function's name (OpenAI's reference); tools here may have 128.
@@ -21,6 +23,7 @@ _LONGEST_NAME: Final = 64
 
 # Members of a tool that is said in a name, a description and a schema.
 _PLAIN: Final = frozenset({"cache_control", "description", "eager_input_streaming", "input_schema", "name", "type"})
+_NO_TOOLS: Final[list[_Block]] = []
 _CHANGING: Final = frozenset(
     {"compaction", "tool_addition", "tool_reference", "tool_removal", "tool_search_tool_result"}
 )
@@ -48,6 +51,16 @@ class Names:
         self._ours[chosen] = key
         return chosen
 
+    @property
+    def given(self) -> dict[tuple[str, str | None], str]:
+        """All names so far."""
+        return self._upstream
+
+    def take_over(self, given: Mapping[tuple[str, str | None], str]) -> None:
+        """Give these names, as the first ones."""
+        self._upstream = dict(given)
+        self._ours = {chosen: key for key, chosen in given.items()}
+
     def ours(self, name: str) -> tuple[str, str | None]:
         """Name and toolset. A name that was never given to the upstream is its own."""
         return self._ours.get(name, (name, None))
@@ -71,15 +84,39 @@ def _short(name: str) -> str:
     return name[: _LONGEST_NAME - 9] + "_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
 
 
-def functions(request: _Block, names: Names, served: Sequence[ServerFunction] = ()) -> list[_Block]:
-    """`tools` as upstream takes them, with the functions that are `served` here where their tool stands. Raises
-    InvalidRequestError for a tool that neither the client nor this server runs."""
-    changes = _changes(request)
-    if changes is _UNCHANGED and not request.get("tools"):
+def functions(
+    request: _Block,
+    names: Names,
+    served: Sequence[ServerFunction] = (),
+    history: History | None = None,
+    known: Beginning | None = None,
+) -> Sequence[Sayable]:
+    """`tools` as upstream takes them, with the functions that are `served` here where their tool stands. `known`: how
+    the conversation begins, of `history`. Raises InvalidRequestError for a tool that neither the client nor this server
+    runs."""
+    # What is known of a conversation changes no tool.
+    changes = _changes(request, 0 if known is None else len(known.messages))
+    tools = cast("list[_Block]", request.get("tools") or _NO_TOOLS)
+    noted = history if tools and changes is _UNCHANGED and not served else None
+    if noted is not None:
+        said = noted.tools(tools)
+        if said is not None:
+            names.take_over(said[1])
+            return said[0]
+    found = _functions(request, [*tools, *changes.defined], changes, names, served)
+    if noted is not None:
+        noted.note_tools(tools, found, names.given)
+    return found
+
+
+def _functions(
+    request: _Block, tools: list[_Block], changes: _Changes, names: Names, served: Sequence[ServerFunction]
+) -> list[_Block]:
+    if not tools:
         return []
     loaded = {name for name, present in changes.in_force.items() if present}
     found: list[_Block] = []
-    for index, tool in enumerate([*cast("list[_Block]", request.get("tools") or []), *changes.defined]):
+    for index, tool in enumerate(tools):
         kind = tool.get("type") or "custom"
         if kind == "custom" and tool.keys() <= _PLAIN:
             # Nearly every tool of an agent; the way below says the same of it, and takes three times as long.
@@ -181,10 +218,12 @@ class _Changes:
 _UNCHANGED: Final = _Changes()
 
 
-def _changes(request: _Block) -> _Changes:
+def _changes(request: _Block, after: int) -> _Changes:
+    """Those in messages behind the first so many."""
     changes = _UNCHANGED
-    for index, message in enumerate(cast("list[_Block]", request["messages"])):
-        content = message.get("content")
+    messages = cast("list[_Block]", request["messages"])
+    for index in range(after, len(messages)):
+        content = messages[index].get("content")
         if content.__class__ is list:
             for place, block in enumerate(cast("list[_Block]", content)):
                 kind = block["type"]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
+from understudy.engines.engine import EngineEvent, EngineTurn, PromptUsage, Stop, TextDelta
+from understudy.tokens.tokenizer import count_text
+
+from .answer import FAILED, REASONS, SHARE, SPARE, usage_of
 from .calls import Fields
 from .errors import UpstreamError, read_error
 
 # In the order in which models produce them.
 _PARTS: Final = ("reasoning_content", "reasoning", "content", "refusal", "function_call", "tool_calls")
+_PLAIN: Final = frozenset({"content", "role"})
 # Characters of a piece of a text that is counted in pieces.
 _PIECE: Final = 64
 _TAG: Final = "</think>"
+_OPENING: Final = "<"
 
 
 def chunks_of(completion: Fields, max_tokens: int) -> list[Fields]:
@@ -43,3 +49,46 @@ def chunks_of(completion: Fields, max_tokens: int) -> list[Fields]:
         found += [{"choices": [{"index": 0, "delta": {name: piece}}]} for piece in pieces]
     found.append({**completion, "choices": [{**choice, "message": None, "delta": {}}]})
     return found
+
+
+def plain_answer(
+    completion: Fields, turn: EngineTurn, think_tags: Literal["no", "yes", "open"]
+) -> list[EngineEvent] | None:
+    """The events of an answer that is a text and nothing else, as the chunks of it would give them but for the text's
+    tokens, which the upstream has counted. None of any other, and where somebody sees its pieces."""
+    choices: Any = completion.get("choices")
+    usage: Any = completion.get("usage")
+    if choices.__class__ is not list or len(choices) != 1 or usage.__class__ is not dict or not turn.whole:
+        return None
+    choice: Any = choices[0]
+    message: Any = choice.get("message") if choice.__class__ is dict and not choice.get("index") else None
+    if message.__class__ is not dict or "error" in completion or completion.get("object") == "error":
+        return None
+    if any(value and name not in _PLAIN for name, value in message.items()):
+        return None
+    text: Any = message.get("content")
+    if text.__class__ is not str or not text or text.isspace():
+        return None
+    try:
+        size = len(text) if text.isascii() else len(text.encode())
+    except UnicodeEncodeError:
+        # Half a character is mended where pieces are.
+        return None
+    # Thinking may stand in it.
+    if think_tags == "open" or (think_tags == "yes" and text.lstrip().startswith(_OPENING)):
+        return None
+    prompt, cached, produced = usage_of(cast("Fields", usage))
+    reason: Any = choice.get("finish_reason") or "stop"
+    most = turn.max_tokens
+    if produced is None or not 0 < produced <= most or reason.__class__ is not str or reason in FAILED:
+        return None
+    stop = REASONS.get(reason, "end_turn")
+    # An upstream that says that it kept to its limit is believed as far as that can be.
+    within = most * SHARE + SPARE
+    if stop == "refusal" or (size > within and count_text(text) > within):
+        return None
+    events: list[EngineEvent] = [TextDelta(text, produced)]
+    if prompt:
+        events.append(PromptUsage(prompt, min(cached or 0, prompt)))
+    events.append(Stop(stop, produced))
+    return events

@@ -143,6 +143,10 @@ class Choice:
             ready = self._ready()
             if not ready:
                 raise self._broken()
+            if len(ready) == 1 and self._background is None and ready[0].slots.take_now():
+                # Nearly always: one target, with room.
+                self._hold(ready[0])
+                break
             by_slots: dict[Slots, Target] = {}
             for target in ready:
                 by_slots.setdefault(target.slots, target)
@@ -160,10 +164,14 @@ class Choice:
                 # It broke while this request waited.
                 slots.give_back()
                 continue
-            self._held = target
-            self._judged = False
-            self._sent = target.breaker.begin()
+            self._hold(target)
+        assert self._held is not None
         return self._held
+
+    def _hold(self, target: Target) -> None:
+        self._held = target
+        self._judged = False
+        self._sent = target.breaker.begin()
 
     def passed(self) -> None:
         """The target has begun to answer: from here on nothing is tried again."""
@@ -208,6 +216,8 @@ class Choice:
         """Those to choose among now: of those that work the one that shall be first, then the ones with weight, else
         the first without."""
         ready = [target for target in self._left if target.breaker.ready()]
+        if len(ready) < 2:
+            return ready
         chosen = [target for target in ready if target.weight > 0] or ready[:1]
         if self._first is None:
             return chosen

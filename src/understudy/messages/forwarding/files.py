@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from understudy.messages.files import TYPES_OF, Files, source_of
 from understudy.messages.sources import BYTES_OF_ALL
 from understudy.wire.errors import NotFoundError, RequestTooLargeError
 
 _Block: TypeAlias = dict[str, Any]
+
+# Kinds of blocks that hold no source.
+_WITHOUT: Final = ("text", "tool_use", "thinking")
 
 
 async def inline_files(request: _Block, files: Files, workspace_id: str) -> _Block:
@@ -49,26 +52,32 @@ def _sources(value: Any) -> Iterator[tuple[str, _Block]]:
     """Sources of type file, with the kind of their block, wherever messages hold blocks."""
     messages = value.get("messages")
     for message in cast("list[Any]", messages) if isinstance(messages, list) else ():
-        if isinstance(message, dict):
-            yield from _in_content(cast("_Block", message).get("content"))
+        content: Any = message.get("content") if message.__class__ is dict else None
+        if content.__class__ is list:
+            for block in content:
+                # Nearly all are these, and a long history is looked through for every request.
+                if block.__class__ is dict and block.get("type") not in _WITHOUT:
+                    yield from _in_block(block)
+
+
+def _in_block(block: _Block) -> Iterator[tuple[str, _Block]]:
+    kind, source = block.get("type"), block.get("source")
+    if kind == "tool_result":
+        yield from _in_content(block.get("content"))
+    # Nobody has looked yet whether it is a type at all.
+    elif isinstance(kind, str) and kind in TYPES_OF and isinstance(source, dict):
+        inner = cast("_Block", source)
+        if inner.get("type") == "file" and isinstance(inner.get("file_id"), str):
+            yield kind, inner
+        else:
+            yield from _in_content(inner.get("content"))
 
 
 def _in_content(content: Any) -> Iterator[tuple[str, _Block]]:
-    if not isinstance(content, list):
-        return
-    for each in cast("list[Any]", content):
-        if not isinstance(each, dict):
-            continue
-        block = cast("_Block", each)
-        kind, source = block.get("type"), block.get("source")
-        if kind == "tool_result":
-            yield from _in_content(block.get("content"))
-        elif kind in TYPES_OF and isinstance(source, dict):
-            inner = cast("_Block", source)
-            if inner.get("type") == "file" and isinstance(inner.get("file_id"), str):
-                yield kind, inner
-            else:
-                yield from _in_content(inner.get("content"))
+    if isinstance(content, list):
+        for block in cast("list[Any]", content):
+            if isinstance(block, dict):
+                yield from _in_block(cast("_Block", block))
 
 
 def _copy(value: Any, replaced: dict[int, _Block]) -> Any:

@@ -40,15 +40,13 @@ class Issuers:
     def without_ours(self, request: dict[str, Any], organization_id: str) -> dict[str, Any]:
         """The request without thinking that was signed here. Raises InvalidRequestError where such is damaged."""
         ours: list[tuple[int, int]] = []
+        # A long history is looked through for every request: JSON is made of these very classes.
         for index, message in enumerate(cast("list[Any]", request["messages"])):
-            content = cast("dict[str, Any]", message).get("content") if isinstance(message, dict) else None
-            if not isinstance(content, list):
+            content: Any = message.get("content") if message.__class__ is dict else None
+            if content.__class__ is not list:
                 continue
-            for place, each in enumerate(cast("list[Any]", content)):
-                if not isinstance(each, dict):
-                    continue
-                block = cast("dict[str, Any]", each)
-                kind = block.get("type")
+            for place, block in enumerate(content):
+                kind: Any = block.get("type") if block.__class__ is dict else None
                 if kind == "thinking":
                     signature, text = block.get("signature"), block.get("thinking")
                 elif kind == "redacted_thinking":
