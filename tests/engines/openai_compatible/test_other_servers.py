@@ -1,5 +1,5 @@
-"""What servers of other projects really sent, tried with a model of no sense: vLLM 0.32 on a CPU, mlx_lm.server 0.32,
-transformers serve 5.19 and LiteLLM's proxy 1.106. The shapes are theirs, the values are made up."""
+"""What servers of other projects really sent: vLLM 0.32 on a CPU, mlx_lm.server 0.32, transformers serve 5.19,
+llama-cpp-python 0.3.36 and LiteLLM's proxy 1.106. The shapes are theirs, the values are made up."""
 
 from __future__ import annotations
 
@@ -172,6 +172,51 @@ async def test_an_error_with_line_ends_in_its_json_is_an_error() -> None:
     assert (caught.value.status, caught.value.type) == (500, "api_error")
 
 
+# --- whole answers ---
+
+
+def of_llama(arguments: str, produced: int) -> Reply:
+    """A forced call of llama-cpp-python 0.3.36: said twice, and ended as a call is whatever ended it."""
+    function: Json = {"name": "weather", "arguments": arguments}
+    message: Json = {"content": None, "tool_calls": [{**CALL, "function": function}], "role": "assistant"}
+    choice: Json = {"index": 0, "message": message | {"function_call": function}, "logprobs": None}
+    used = {"prompt_tokens": 31, "completion_tokens": produced, "total_tokens": 31 + produced}
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": used}
+    return refused(200, body | {"choices": [choice | {"finish_reason": "tool_calls"}]})
+
+
+def forced(max_tokens: int) -> EngineTurn:
+    made = turn(request(tools=[WEATHER], tool_choice={"type": "tool", "name": "weather"}, max_tokens=max_tokens))
+    made.whole = True
+    return made
+
+
+async def test_a_call_that_is_said_in_old_and_new_words_is_one() -> None:
+    async with fake_openai(of_llama('{"city" :"Oslo"}', 13)) as fake:
+        assert told(await events_of(engine(fake.url), forced(60))) == [
+            ("call", "weather"),
+            ("input", '{"city" :"Oslo"}'),
+            ("prompt", "31", "0"),
+            ("stop", "tool_use"),
+        ]
+
+
+@pytest.mark.parametrize("arguments", ['{"ci', '{"city": "Os'])
+async def test_a_call_at_the_limit_that_is_not_whole_was_cut(arguments: str) -> None:
+    async with fake_openai(of_llama(arguments, 7)) as fake:
+        assert told(await events_of(engine(fake.url), forced(7))) == [
+            ("call", "weather"),
+            ("input", arguments),
+            ("prompt", "31", "0"),
+            ("stop", "max_tokens"),
+        ]
+
+
+async def test_a_whole_call_at_the_limit_is_a_call() -> None:
+    async with fake_openai(of_llama('{"city": "Oslo"}', 7)) as fake:
+        assert told(await events_of(engine(fake.url), forced(7)))[-1] == ("stop", "tool_use")
+
+
 # --- errors ---
 
 
@@ -280,8 +325,16 @@ async def test_what_another_server_refuses_is_an_error_of_the_api(name: str) -> 
         assert await failure(fake, long_turn()) == expected
 
 
-async def test_a_litellm_error_that_says_too_long_without_a_number_is_one() -> None:
-    body = of_litellm(WRAPPED.format(kind="SomeException", said="the prompt is over the limit"))
+# Ollama's is of its source (2026-08): it was not run.
+OF_OLLAMA = "the prompt is longer than the context length currently available to the model; shorten the prompt"
+NO_NUMBERS = [
+    of_litellm(WRAPPED.format(kind="SomeException", said="the prompt is over the limit")),
+    {"error": {"message": OF_OLLAMA, "type": "invalid_request_error", "param": None, "code": None}},
+]
+
+
+@pytest.mark.parametrize("body", NO_NUMBERS)
+async def test_an_error_that_says_too_long_without_a_number_is_one(body: Json) -> None:
     async with fake_openai(refused(400, body)) as fake:
         status, _, message = await failure(fake, long_turn())
     assert status == 400

@@ -146,15 +146,18 @@ class Answer:
         stop: StopReason = REASONS.get(reason, "end_turn")
         if self._refused:
             stop = "refusal"
+        _, _, tokens = self._usage
+        if tokens is None or (tokens == 0 and self._produced):
+            tokens = self._produced
+        if stop == "end_turn" and tokens >= self._max_tokens and self._parts.breaks_off():
+            # Some servers end every call alike, also one that the limit cut.
+            stop = "max_tokens"
         cut = stop != "end_turn"
         self._parts.end(cut=cut)
         if self._must_call and not self._parts.called and not cut:
             raise UpstreamError("The model did not call the tool that it was told to call.")
         if stop == "end_turn" and self._parts.called:
             stop = "tool_use"
-        _, _, tokens = self._usage
-        if tokens is None or (tokens == 0 and self._produced):
-            tokens = self._produced
         details = None
         if stop == "refusal":
             details = {"type": "refusal", "category": None, "explanation": "".join(self._refused) or None}

@@ -52,6 +52,11 @@ class Call:
             self._whole = isinstance(_parsed("".join(self.given)), dict)
         return self._whole
 
+    def breaks_off(self) -> bool:
+        """Whether the input has begun as an object and not ended as one."""
+        text = "".join([*self.given, *self.waiting])
+        return text.lstrip().startswith("{") and not isinstance(_parsed(text), dict)
+
     def end(self, *, cut: bool) -> str:
         """The rest of the input when no more comes. `cut`: it may stay unfinished.
 

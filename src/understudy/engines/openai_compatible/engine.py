@@ -17,7 +17,7 @@ from understudy.wire.errors import ApiError, InvalidRequestError
 from .answer import Answer
 from .chunks import Chunk, Chunks, parsed
 from .dialects import Dialect
-from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, read_error
+from .errors import PromptTooLongError, UpstreamError, UpstreamTimeoutError, api_error, is_uncounted, read_error
 from .history import History
 from .http import Timeouts, Upstream, read
 from .pages import page_images
@@ -76,7 +76,9 @@ class OpenAICompatibleEngine:
             async with asyncio.timeout(_COUNT_TIMEOUT):
                 response = await self._upstream.send(url, _to_bytes(body), _COUNT_TIMEOUT)
                 with closing(response):
-                    answer = parsed(await self._upstream.body(response)) if response.status == 200 else None
+                    # vLLM lists every token beside their number.
+                    told = await self._upstream.body(response, MOST_BYTES) if response.status == 200 else b""
+                    answer = parsed(told)
         except (UpstreamError, UpstreamTimeoutError, TimeoutError):
             return None
         if not isinstance(answer, dict):
@@ -167,7 +169,8 @@ class OpenAICompatibleEngine:
         """The answer of an upstream that was asked for a whole one, or does not stream; None where it streams."""
         if response.status != 200:
             said = parsed(await self._upstream.body(response))
-            raise self._error(turn, response.status, said, _named(response.headers))
+            counted = await self.count(turn) if is_uncounted(read_error(said)) else None
+            raise self._error(turn, response.status, said, _named(response.headers), counted)
         if response.content_type != "application/json":
             return None
         return _object(await self._upstream.body(response, MOST_BYTES))
@@ -182,7 +185,9 @@ class OpenAICompatibleEngine:
             chunks.done = chunks.broken = True
             return []
 
-    def _error(self, turn: EngineTurn, status: int, body: Any, headers: Mapping[str, str]) -> ApiError:
+    def _error(
+        self, turn: EngineTurn, status: int, body: Any, headers: Mapping[str, str], counted: int | None = None
+    ) -> ApiError:
         return api_error(
             status,
             read_error(body),
@@ -190,6 +195,7 @@ class OpenAICompatibleEngine:
             model=turn.model.id,
             max_tokens=turn.max_tokens,
             secrets=self._secrets,
+            counted=turn.input_tokens if counted is None else counted,
         )
 
 

@@ -25,7 +25,8 @@ _LONGEST: Final = 2_000
 _SHORTEST_SECRET: Final = 6
 _SECRETS: Final = re.compile(r"(?i)\bbearer\s+\S+|\b(?:sk|pk|hf|key|api|gsk|nvapi)[-_][\w.*-]{6,}|https?://\S+")
 
-# Error texts by project, with the groups `prompt` (tokens of the prompt), `answer` (tokens asked for) and `most`.
+# Error texts by project, with the groups `prompt` (tokens of the prompt; `least` where it was not counted to its end),
+# `answer` (tokens asked for) and `most`.
 _TOO_LONG: Final = tuple(
     re.compile(
         pattern.replace("#p", r"(?P<prompt>[\d,]+)")
@@ -43,16 +44,28 @@ _TOO_LONG: Final = tuple(
         # vLLM since 0.10: the answer's tokens come before, behind, or not at all.
         r"too large: #a\. this model's maximum context length is #m tokens and your request has #p input tokens",
         r"passed #p input tokens and requested #a output tokens.{0,60}?context length is only #m tokens",
-        r"maximum context length is #m tokens.{0,60}?(?:request has|resulted in|requested|contains(?: at least)?) #p"
-        r" (?:input )?tokens",
+        r"maximum context length is #m tokens"
+        r".{0,60}?(?:request has|resulted in|requested|contains(?P<least> at least)?) #p (?:input )?tokens",
         # OpenAI's newer models.
         r"limit of #m tokens.{0,60}?resulted in #p tokens",
         # llama-server and LM Studio.
         r"request \(#p tokens\) exceeds the available context size \(#m tokens\)",
         r"first #p tokens.{0,80}?context length of only #m tokens",
+        # vLLM of a prompt with so many characters that it counts no tokens, and whoever else names no number.
+        r"maximum context length (?:is|of) #m tokens",
     )
 )
 _TOO_LONG_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# LiteLLM's proxy keeps its kinds of errors in the text; Ollama names no number.
+_TOO_LONG_WORDS: Final = re.compile(
+    r"(?i)ContextWindowExceededError|prompt is longer than the context length|input length exceeds the context length"
+)
+# vLLM, before it looks at the prompt: `max_tokens` alone is more than the context.
+_ANSWER_TOO_LONG: Final = re.compile(r"\bmax_(?:completion_)?tokens=(\d+) cannot be greater than max_model_len=(\d+)")
+# vLLM stops counting where it is too much, or begins not at all.
+_UNCOUNTED: Final = re.compile(r"your prompt contains (?:at least [\d,]+ input tokens|[\d,]+ characters)")
+# LiteLLM's proxy says it with a 400.
+_NO_MODEL: Final = re.compile(r"(?i)\binvalid model name passed in model=")
 
 
 class UpstreamTimeoutError(ApiError):
@@ -73,13 +86,14 @@ class UpstreamError(ApiError):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What an error body says. `code` is a status where the body names one."""
+    """What an error body says. `code` is a status where the body names one. `bare`: it is a text and nothing else."""
 
     message: str
     code: int | None
     words: frozenset[str]
     prompt: int | None = None
     most: int | None = None
+    bare: bool = False
 
 
 def read_error(body: Any) -> Said | None:
@@ -95,7 +109,7 @@ def read_error(body: Any) -> Said | None:
     if error is None or error == "":
         return None
     if not isinstance(error, dict):
-        return Said(str(error), None, frozenset())
+        return Said(str(error), None, frozenset(), bare=True)
     inner = cast("dict[str, Any]", error)
     message = inner.get("message") or inner.get("detail") or inner.get("error") or ""
     code: int | None = None
@@ -117,6 +131,11 @@ def _number(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
+def is_uncounted(said: Said | None) -> bool:
+    """Whether a prompt is said to be too long, and not how long it is."""
+    return said is not None and _UNCOUNTED.search(said.message[:_LONGEST]) is not None
+
+
 def shown(message: str, *secrets: str) -> str:
     """`message` without what could be a secret, an address, or a flood."""
     for secret in secrets:
@@ -128,17 +147,33 @@ def shown(message: str, *secrets: str) -> str:
 
 
 def api_error(
-    status: int, said: Said | None, headers: Mapping[str, str], *, model: str, max_tokens: int, secrets: tuple[str, ...]
+    status: int,
+    said: Said | None,
+    headers: Mapping[str, str],
+    *,
+    model: str,
+    max_tokens: int,
+    secrets: tuple[str, ...],
+    counted: int = 0,
 ) -> ApiError:
-    """The API's error for an answer of `status`; for an error in a stream, `status` is 200 and the body tells."""
+    """The API's error for an answer of `status`; for an error in a stream, `status` is 200 and the body tells.
+
+    `counted`: the tokens of the prompt as they were counted here, for texts that do not say them.
+    """
     text = shown(said.message, *secrets) if said is not None else ""
     if status < 400:
         status = said.code if said is not None and said.code is not None and said.code >= 400 else _status_of(said)
     if status in {400, 413, 422, 500} and said is not None:
-        too_long = _too_long(said, max_tokens, text)
+        too_long = _too_long(said, max_tokens, counted, text)
         if too_long is not None:
             return too_long
     kept = _retry_headers(headers)
+    if status == 400 and said is not None:
+        if _NO_MODEL.search(said.message):
+            return NotFoundError(f"model: {model}")
+        if "no_db_connection" in said.words:
+            # LiteLLM's proxy without a database, of every key that is not its own.
+            status = 401
     match status:
         case 401 | 403:
             # Whose credentials these are is no affair of the caller's, and the text may quote them.
@@ -146,6 +181,9 @@ def api_error(
         case 404:
             if said is not None and ("model" in said.message.lower() or "model_not_found" in said.words):
                 return NotFoundError(f"model: {model}")
+            if said is not None and said.bare:
+                # mlx_lm.server answers so whatever keeps it from an answer; of a path it says no JSON.
+                return InvalidRequestError(text or None)
             return UpstreamError("The model's server has no chat completions at its configured address.", retry=False)
         case 408 | 504:
             return UpstreamTimeoutError()
@@ -178,18 +216,30 @@ def _status_of(said: Said | None) -> int:
     return 500
 
 
-def _too_long(said: Said, max_tokens: int, text: str) -> ApiError | None:
+def _too_long(said: Said, max_tokens: int, counted: int, text: str) -> ApiError | None:
+    answer = _ANSWER_TOO_LONG.search(said.message[:_LONGEST])
+    if answer is not None:
+        return PromptTooLongError(text, int(answer[2]))
     prompt, most, asked = said.prompt, said.most, max_tokens
     if prompt is None or most is None:
         for pattern in _TOO_LONG:
             match = pattern.search(said.message[:_LONGEST])
             if match is not None:
-                groups = {name: int(value.replace(",", "")) for name, value in match.groupdict().items() if value}
-                prompt, most = groups["prompt"], groups["most"]
+                found = match.groupdict()
+                least = found.pop("least", None) is not None
+                groups = {name: int(value.replace(",", "")) for name, value in found.items() if value}
+                prompt, most = groups.get("prompt"), groups["most"]
                 asked = groups.get("answer", max_tokens)
+                if prompt is None:
+                    prompt = counted if counted > most else None
+                    if prompt is None:
+                        return PromptTooLongError(f"prompt is too long: {text}")
+                elif least:
+                    prompt = max(prompt, counted)
                 break
     if prompt is None or most is None:
-        return PromptTooLongError(f"prompt is too long: {text}") if _TOO_LONG_CODES & said.words else None
+        known = bool(_TOO_LONG_CODES & said.words) or _TOO_LONG_WORDS.search(said.message) is not None
+        return PromptTooLongError(f"prompt is too long: {text}") if known else None
     if prompt >= most:
         return PromptTooLongError(f"prompt is too long: {prompt} tokens > {most} maximum")
     if prompt + asked <= most:

@@ -112,6 +112,11 @@ class Parts:
                 return
             parts.popleft()
 
+    def breaks_off(self) -> bool:
+        """Whether the last part is a call that has begun its input and not ended it."""
+        last = self._parts[-1] if self._parts else None
+        return isinstance(last, Call) and last.breaks_off()
+
     def end(self, *, cut: bool) -> None:
         """Pass on all that waits. `cut`: calls may stay unfinished. Raises UpstreamError for one that cannot be run."""
         while self._parts:

@@ -13,6 +13,8 @@ from .errors import UpstreamError, read_error
 
 # In the order in which models produce them.
 _PARTS: Final = ("reasoning_content", "reasoning", "content", "refusal", "function_call", "tool_calls")
+# What some servers say a second time, in the words of an older API, by what it is called now.
+_OTHER_NAMES: Final = {"reasoning": "reasoning_content", "function_call": "tool_calls"}
 _PLAIN: Final = frozenset({"content", "role"})
 # Characters of a piece of a text that is counted in pieces.
 _PIECE: Final = 64
@@ -41,7 +43,7 @@ def chunks_of(completion: Fields, max_tokens: int) -> list[Fields]:
     found: list[Fields] = []
     for name in _PARTS:
         value: Any = fields.get(name)
-        if not value or (name == "reasoning" and fields.get("reasoning_content")):
+        if not value or (name in _OTHER_NAMES and fields.get(_OTHER_NAMES[name])):
             continue
         pieces: list[Any] = [value]
         if isinstance(value, str) and (not kept or _TAG in value):
