@@ -109,7 +109,16 @@ CONVERSATIONS: dict[str, tuple[list[Json], list[Json]]] = {
     "a result without its call": ([user(result("sun", "toolu_9"), text("so?"))], [user("sun\n\nso?")]),
     "a system message on the way": (
         [user("hi"), {"role": "system", "content": "be brief"}, assistant("b"), user("c")],
-        [HI, {"role": "system", "content": "be brief"}, assistant("b"), user("c")],
+        [user("hi\n\n<system-reminder>\nbe brief\n</system-reminder>"), assistant("b"), user("c")],
+    ),
+    "a system message behind a result": (
+        [user("hi"), assistant(use()), user(result("sun")), {"role": "system", "content": [text("be brief")]}],
+        [
+            HI,
+            CALLED,
+            {"role": "tool", "tool_call_id": "toolu_1", "content": "sun"},
+            user("<system-reminder>\nbe brief\n</system-reminder>"),
+        ],
     ),
     "a system message that only sets something": (
         [user("hi"), {"role": "system", "content": [], "output_config": {"effort": "low"}}],
@@ -246,6 +255,12 @@ CONVERSATIONS: dict[str, tuple[list[Json], list[Json]]] = {
 def test_a_conversation_is_said_in_the_upstreams_words(name: str) -> None:
     given, expected = CONVERSATIONS[name]
     assert body(request(*given), SEEING)["messages"] == expected
+
+
+def test_a_system_message_on_the_way_is_one_where_the_upstream_takes_it() -> None:
+    brief = {"role": "system", "content": "be brief"}
+    taking = replace(PLAIN, late_system="system")
+    assert body(request(user("hi"), brief), taking)["messages"] == [HI, brief]
 
 
 @pytest.mark.parametrize(("system", "expected"), [("be", "be"), ([text("be"), text("kind")], "be\n\nkind")])

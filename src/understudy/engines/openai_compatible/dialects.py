@@ -22,8 +22,9 @@ class Dialect:
     `no_effort`: the `reasoning_effort` that means not to think; None where there is none. `thinking_history`: the field
     of an assistant message that takes its thinking; None leaves it out. `think_tags`: whether thinking stands in the
     text between tags; "open" where the prompt has already opened them. `prefill`: how an answer that the client began
-    is gone on with; None refuses it. `stream_usage`: whether each chunk can bear the usage so far. `count_route`: which
-    route counts a prompt, None for none. `extra_body`: fields that go into every request as they are.
+    is gone on with; None refuses it. `late_system`: as whose a system message behind the first is said. `stream_usage`:
+    whether each chunk can bear the usage so far. `count_route`: which route counts a prompt, None for none.
+    `extra_body`: fields that go into every request as they are.
     """
 
     name: str
@@ -39,6 +40,8 @@ class Dialect:
     thinking_history: Literal["reasoning", "reasoning_content"] | None = None
     think_tags: Literal["no", "yes", "open"] = "yes"
     prefill: Literal["continue_final_message", "last_message"] | None = None
+    # Many templates (Qwen's, Gemma's, Mistral's) refuse a request with one, or take it only at the very beginning.
+    late_system: Literal["system", "user"] = "user"
     stream_usage: bool = False
     count_route: Literal["tokenize", "input_tokens"] | None = None
     extra_body: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -54,6 +57,7 @@ DIALECTS: Final[dict[str, Dialect]] = {
             vision=True,
             thinking="reasoning_effort",
             think_tags="no",
+            late_system="system",
         ),
         Dialect(
             "vllm",

@@ -24,6 +24,8 @@ _NO_IMAGES: Final[list[Part]] = []
 _CALL: Final = "tool_use"
 _ALONE: Final = frozenset({"image", "redacted_thinking", "text"})
 _SPEAKERS: Final = frozenset({"assistant", "user"})
+# [guess] How a user's message says what is not the user's: models that write code have met these tags.
+_REMINDER: Final = "<system-reminder>\n{}\n</system-reminder>"
 
 
 def upstream_messages(
@@ -47,11 +49,11 @@ def upstream_messages(
     messages = cast("list[_Block]", request["messages"])
     turns: list[Turn] | None = None
     if known is not None:
-        turns = _turns_after(known, messages, names)
+        turns = _turns_after(known, messages, names, dialect)
         if turns is None:
             known = None
     if turns is None:
-        turns = _turns(messages)
+        turns = _turns(messages, dialect)
     if served:
         turns = as_calls(turns, served)
     # In order, each once.
@@ -91,13 +93,13 @@ def upstream_messages(
     return translated
 
 
-def _turns_after(known: Beginning, messages: list[_Block], names: Names) -> list[Turn] | None:
+def _turns_after(known: Beginning, messages: list[_Block], names: Names, dialect: Dialect) -> list[Turn] | None:
     """What follows on a known beginning; None where it says something else now."""
     # Their names were the upstream's own, unless a tool of this request is in the way.
     if any(names.upstream(name) != name for name in known.names):
         return None
     begun = len(known.messages)
-    turns = _turns(messages, begun)
+    turns = _turns(messages, dialect, begun)
     if not turns:
         # Nothing follows, or nothing of it counts; a summary would have left a turn.
         return turns if begun == len(messages) else None
@@ -156,14 +158,17 @@ def begun_by_client(request: _Block, dialect: Dialect) -> bool:
     return True
 
 
-def _turns(messages: Sequence[_Block], begun: int = 0) -> list[Turn]:
+def _turns(messages: Sequence[_Block], dialect: Dialect, begun: int = 0) -> list[Turn]:
     """Those of the messages behind the first `begun`."""
     turns: list[Turn] = []
+    as_user = dialect.late_system == "user"
     for index in range(begun, len(messages)):
         message = messages[index]
         role, content = message["role"], message.get("content")
         if not content:
             continue
+        if role == "system" and as_user and index:
+            role, content = "user", _reminder(content)
         if turns and not turns[-1].blocks:
             # Nothing but a summary stood there. What the user says next goes on from it in one turn.
             turns.pop()
@@ -181,6 +186,14 @@ def _turns(messages: Sequence[_Block], begun: int = 0) -> list[Turn]:
                 turns = [Turn("user", [("", {"type": "text", "text": block["content"]})]), Turn(role, [])]
                 blocks = turns[-1].blocks
     return turns
+
+
+def _reminder(content: str | list[_Block]) -> list[_Block]:
+    """What a system message says, to stand in a user's."""
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return [
+        {**block, "text": _REMINDER.format(block["text"])} if block["type"] == "text" else block for block in blocks
+    ]
 
 
 def _parts(blocks: list[tuple[Path, _Block]], reader: Reader) -> list[Part]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from understudy.engines.materials import Image
 from understudy.engines.simulator.arithmetic import work_out
 from understudy.engines.simulator.prose import prose
-from understudy.engines.simulator.reading import Reading
+from understudy.engines.simulator.reading import WORD, Reading
 from understudy.engines.simulator.seeded import Seeded
 
 _OF_IMAGES = re.compile(
@@ -24,7 +24,6 @@ _STOPWORDS = frozenset(
         "use,very,was,we,were,what,when,where,which,who,why,will,with,would,write,you,your"
     ).split(",")
 )
-_WORD = re.compile(r"[^\W_][\w'’-]*")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]?")
 _JAPANESE = re.compile(r"[\u3040-\u30ff]")
 
@@ -71,7 +70,7 @@ _PUNCTUATION = ".,;:!?\"'“”‘’`()[]{}<>«»„…—–-*_#/\\|~=+&%$@^�
 def words_of(text: str, most: int = 1_000) -> list[str]:
     """The first `most` words that carry the meaning, in order, each once."""
     found: list[str] = []
-    for word in _WORD.findall(text) if most > _FEW_WORDS else map(_bare, text.split(None, 12 * most)):
+    for word in WORD.findall(text) if most > _FEW_WORDS else map(_bare, text.split(None, 12 * most)):
         if word and word.lower() not in _STOPWORDS and word not in found and (len(word) > 2 or word.isdigit()):
             found.append(word)
             if len(found) == most:
@@ -132,8 +131,7 @@ def _may_hold(text: str, wanted: Collection[str], least: float) -> bool:
 def _recalled(reading: Reading) -> str | None:
     """The sentence of the background that shares most words with the question."""
     end = reading.asked.rfind("?")
-    background = reading.background() if end >= 0 else []
-    if not background:
+    if end < 0:
         return None
     question = _SENTENCE.findall(reading.asked[max(0, end - 500) : end])
     wanted = {word.lower() for word in words_of(question[-1])} if question else set[str]()
@@ -142,6 +140,9 @@ def _recalled(reading: Reading) -> str | None:
     best, best_score = None, 0.0
     least = len(wanted) * _ENOUGH
     budget = _MOST_OF_BACKGROUND
+    background = reading.background() if reading.may_be_said_before(wanted, least, budget) else []
+    if not background:
+        return None
     if sum(map(len, background)) <= budget and not _may_hold("\n".join(background), wanted, least):
         return None
     for text in background:
@@ -154,7 +155,7 @@ def _recalled(reading: Reading) -> str | None:
             lower = sentence.lower()
             if sum(map(lower.__contains__, wanted)) < least:
                 continue
-            score = len(wanted.intersection(_WORD.findall(lower))) / len(wanted)
+            score = len(wanted.intersection(WORD.findall(lower))) / len(wanted)
             if score > best_score:
                 best, best_score = sentence, score
         budget -= len(text)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from operator import is_
+from typing import Any, Final
 
 from understudy.engines.simulator.choosing import Choice, Situation, choose
 from understudy.engines.simulator.conversation import Conversation
 from understudy.engines.simulator.inputs import build_input
 from understudy.engines.simulator.parts import Call
 from understudy.engines.simulator.seeded import Seeded
-from understudy.wire.client_tools import client_tools
+from understudy.wire.client_tools import ClientTool, client_tools
 from understudy.wire.json_text import canonical_json
 
 _SeedOnDemand = Callable[[], Seeded]
@@ -24,7 +26,7 @@ def calls_for(
     kind = choice["type"]
     if kind == "none":
         return []
-    tools = client_tools(request["tools"], conversation.loaded_tools())
+    tools = _tools_of(request["tools"], conversation)
     parallel = not choice.get("disable_parallel_tool_use")
     if kind == "tool":
         forced = next((tool for tool in tools if tool.name == choice["name"]), None)
@@ -45,6 +47,28 @@ def calls_for(
         # The caller wants a call, whatever fits.
         calls = _filled([Choice(tools[0], conversation.asked)], conversation, seeded, ())
     return calls if parallel else calls[:1]
+
+
+# The tools of the requests before, as they were given and as they are called.
+_KEPT: Final = 8
+_kept: OrderedDict[int, tuple[list[dict[str, Any]], list[ClientTool]]] = OrderedDict()
+
+
+def _tools_of(given: list[dict[str, Any]], conversation: Conversation) -> Sequence[ClientTool]:
+    """The client's tools; the very same for the same objects, unless some may be deferred."""
+    if any("defer_loading" in tool or "configs" in tool for tool in given):
+        return client_tools(given, conversation.loaded_tools())
+    # As long as a tool is kept, no other has its id.
+    key = id(given[0])
+    known = _kept.get(key)
+    if known is not None and len(known[0]) == len(given) and all(map(is_, known[0], given)):
+        _kept.move_to_end(key)
+        return known[1]
+    tools = client_tools(given)
+    _kept[key] = (list(given), tools)
+    if len(_kept) > _KEPT:
+        _kept.popitem(last=False)
+    return tools
 
 
 def _made(conversation: Conversation) -> set[bytes]:

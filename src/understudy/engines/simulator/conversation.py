@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from understudy.engines.simulator.notes import LONGEST_SAID, Note
 from understudy.engines.simulator.reading import Reading, asked_in, texts_of
 from understudy.wire.json_text import canonical_json
 from understudy.wire.server_tools import ServerFunction
 
-# Characters of a result, or of an earlier message, that are looked at.
+# Characters of a result that are looked at.
 _LONGEST = 20_000
-_LONGEST_SAID = 4_000
 _MOST_EARLIER = 12
-# Characters of a value given to a tool that may be meant again.
-_LONGEST_VALUE = 200
 
 
 @dataclass(slots=True)
@@ -42,33 +40,30 @@ class Conversation:
     asked: str
     start: int
     calls: list[MadeCall] = field(default_factory=list[MadeCall])
+    _noted: list[Note] | None = None
 
     def earlier(self) -> list[tuple[str, str]]:
         """Role and text of what was said before, oldest first; what tools brought is not among it."""
-        said: list[tuple[str, str]] = []
-        for message in self._before():
-            content = message.get("content")
-            text = asked_in(content) if message["role"] == "user" else " ".join(texts_of(content))
-            if text:
-                said.append((message["role"], text[:_LONGEST_SAID]))
-        return said
+        return [(note.message["role"], note.said) for note in self._before() if note.said]
 
-    def _before(self) -> list[dict[str, Any]]:
-        messages = cast("list[dict[str, Any]]", self.request["messages"])
-        return messages[max(self.start - _MOST_EARLIER, 0) : self.start]
+    def _before(self) -> list[Note]:
+        earliest = max(self.start - _MOST_EARLIER, 0)
+        if self.reading.history is not None:
+            return self.reading.history.notes[earliest : self.start]
+        if self._noted is None:
+            messages = cast("list[dict[str, Any]]", self.request["messages"])
+            self._noted = list(map(Note, messages[earliest : self.start]))
+        return self._noted
 
     def made_before(self) -> list[tuple[str, dict[str, Any], str]]:
         """Name, input and result of the calls made for earlier turns, oldest first. Of an input its short values."""
         made: dict[str, tuple[str, dict[str, Any], str]] = {}
-        for message in self._before():
-            content = message.get("content")
-            for block in cast("list[dict[str, Any]]", content) if isinstance(content, list) else []:
-                kind = block.get("type")
-                if kind == "tool_use":
-                    made[block["id"]] = (block["name"], _short_values(block["input"]), "")
-                elif kind == "tool_result" and block["tool_use_id"] in made:
-                    name, given, _ = made[block["tool_use_id"]]
-                    made[block["tool_use_id"]] = (name, given, " ".join(texts_of([block]))[:_LONGEST_SAID])
+        for note in self._before():
+            for call, name, given, result in note.calls:
+                if name:
+                    made[call] = (name, given, "")
+                elif call in made:
+                    made[call] = (*made[call][:2], result)
         return list(made.values())
 
     def asked_before(self) -> list[str]:
@@ -81,7 +76,7 @@ class Conversation:
         """Texts in which a value may be found that the question itself does not give, nearest first."""
         texts = [self.asked]
         texts += [call.result for call in reversed(self.calls) if call.result]
-        before = (" ".join(texts_of(message.get("content")))[:_LONGEST_SAID] for message in reversed(self._before()))
+        before = (" ".join(note.texts)[:LONGEST_SAID] for note in reversed(self._before()))
         texts += [text for text in before if text]
         # What was given to a tool before may be meant again.
         texts += [canonical_json(given).decode() for _, given, _ in reversed(self.made_before()) if given]
@@ -118,6 +113,9 @@ class Conversation:
     def loaded_tools(self) -> set[str]:
         """Names of deferred tools that a search has found."""
         found: set[str] = set()
+        if self.reading.history is not None:
+            # Where any are found, what is known of the messages is not used.
+            return found
         for message in cast("list[dict[str, Any]]", self.request["messages"]):
             content = message.get("content")
             if not isinstance(content, list):
@@ -131,14 +129,6 @@ class Conversation:
                         if isinstance(item, dict) and cast("dict[str, Any]", item).get("type") == "tool_reference":
                             found.add(cast("dict[str, Any]", item)["tool_name"])
         return found
-
-
-def _short_values(given: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value
-        for name, value in given.items()
-        if isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= _LONGEST_VALUE)
-    }
 
 
 def converse(request: dict[str, Any], reading: Reading, functions: Sequence[ServerFunction] = ()) -> Conversation:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import AsyncGenerator
 from importlib import import_module
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 from understudy.engines.engine import EngineEvent, EngineTurn, Stop
 from understudy.engines.simulator.delivery import deliver, text_events
@@ -29,7 +29,7 @@ class SimulatorEngine:
 
     async def run(self, turn: EngineTurn) -> AsyncGenerator[list[EngineEvent], None]:
         settings = self._settings
-        seeded = functools.partial(_seeded, turn.request, settings.seed)
+        seeded = functools.partial(_seeded, turn, settings.seed)
         paced = settings.tokens_per_second > 0
         pace = seeded() if paced or settings.time_to_first_token > 0 else None
         if pace is not None and settings.time_to_first_token > 0:
@@ -70,5 +70,5 @@ class SimulatorEngine:
         return seconds * (1 + self._settings.jitter * (2 * pace.share() - 1))
 
 
-def _seeded(request: dict[str, Any], seed: int) -> Seeded:
-    return Seeded(seed_of(request, seed))
+def _seeded(turn: EngineTurn, seed: int) -> Seeded:
+    return Seeded(seed_of(turn.request, seed, turn.tenant))

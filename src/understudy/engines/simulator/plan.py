@@ -14,6 +14,7 @@ from understudy.engines.simulator.answers import compose, told_by_tools
 from understudy.engines.simulator.budgets import stops_short
 from understudy.engines.simulator.compacted import summary_of, without_compacted
 from understudy.engines.simulator.conversation import Conversation, converse
+from understudy.engines.simulator.history import history_of
 from understudy.engines.simulator.parts import Call, Part, Redacted, Refusal, Text, Thinking
 from understudy.engines.simulator.quoting import quoted
 from understudy.engines.simulator.reading import read
@@ -42,9 +43,13 @@ def chooses(request: dict[str, Any]) -> bool:
 
 def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
     """The parts of the answer, in order. The same turn and seed give the same parts."""
-    if any(message["role"] == "system" for message in turn.request["messages"]):
-        turn = with_changed_tools(turn)
-    request = without_compacted(turn.request)
+    history = history_of(turn.tenant, turn.request["messages"], turn.input_tokens)
+    request = turn.request
+    if history is None or not history.plain:
+        history = None
+        if any(message["role"] == "system" for message in request["messages"]):
+            turn = with_changed_tools(turn)
+        request = without_compacted(turn.request)
     if turn.summarizes:
         return [Text(summary_of(request))]
     if request.get("system") == ADVISING:
@@ -53,7 +58,7 @@ def plan(turn: EngineTurn, seeded: _SeedOnDemand) -> list[Part]:
         return [Text(advise(request))]
     if request is not turn.request:
         turn = replace(turn, request=request)
-    reading = read(request, turn.materials)
+    reading = read(request, turn.materials, history)
     asked = reading.asked
     triggered = _TRIGGER in asked
     # [guess] The string is there to try what follows a refusal: a fallback is not stopped by it.

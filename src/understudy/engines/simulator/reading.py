@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from understudy.engines.materials import Image, Materials
 
+if TYPE_CHECKING:
+    from understudy.engines.simulator.history import History
+
+WORD = re.compile(r"[^\W_][\w'’-]*")
 # Clients wrap their own notes to the model in such tags; they are not what the person asked.
 _OPENING = re.compile(r"<(system-reminder|environment_details|token_budget|ide_[a-z_]{1,40}|command-[a-z]{1,40})>")
 # What Claude Code says behind the result of its tool search.
@@ -50,7 +54,8 @@ class Reading:
     """`asked` is the text of the last user turn, `tool_results` the texts of the tool results it brings.
 
     That turn is `messages[first:last]` of the request. `shown` are the texts of the documents and search results in the
-    request, `images` its images, `cites` whether any of them may be cited.
+    request, `images` its images, `cites` whether any of them may be cited, `history` what is known of
+    the messages.
     """
 
     asked: str
@@ -61,17 +66,29 @@ class Reading:
     shown: list[str]
     images: tuple[Image, ...]
     cites: bool
+    history: History | None = None
 
     def background(self) -> list[str]:
         """What is shown beside what is asked, then what stands before it, newest first, then the system prompt."""
+        system = self.request.get("system")
+        if self.history is not None:
+            return [*self.shown, *self.history.background(self.first, self.last, system)]
         messages = cast("list[dict[str, Any]]", self.request["messages"])
         texts = list(self.shown)
         for message in messages[self.last :]:
             texts += texts_of(message.get("content"))
         for message in reversed(messages[: self.first]):
             texts += texts_of(message.get("content"))
-        texts += texts_of(self.request.get("system"))
+        texts += texts_of(system)
         return texts
+
+    def may_be_said_before(self, wanted: set[str], least: float, longest: int) -> bool:
+        """Whether so many of the words may stand as such in what is shown or was said before, as far as is known;
+        nothing is of more than `longest` characters."""
+        history = self.history
+        if history is None or self.shown or self.last < len(history.notes):
+            return True
+        return history.may_say(wanted, least, self.first, self.request.get("system"), longest)
 
 
 def _blocks(content: Any) -> list[dict[str, Any]]:
@@ -141,7 +158,12 @@ def asked_in(content: Any) -> str:
     return "\n".join(text for text in texts if text)
 
 
-def read(request: dict[str, Any], materials: Materials) -> Reading:
+def words_said(text: str) -> list[str]:
+    """The words of a text, in small letters, and a sigma that is written large."""
+    return WORD.findall(text.lower()) + (["Σ"] if "Σ" in text else [])
+
+
+def read(request: dict[str, Any], materials: Materials, history: History | None = None) -> Reading:
     messages = cast("list[dict[str, Any]]", request["messages"])
     last = len(messages)
     while last > 0 and messages[last - 1]["role"] != "user":
@@ -163,7 +185,7 @@ def read(request: dict[str, Any], materials: Materials) -> Reading:
             cites = cites or result.citations
     if last - first == 1 and isinstance(messages[first]["content"], str):
         text = _without_notes(messages[first]["content"])
-        return Reading(text, [], request, first, last, shown, materials.images, cites)
+        return Reading(text, [], request, first, last, shown, materials.images, cites, history)
     asked: list[str] = []
     results: list[str] = []
     for message in messages[first:last]:
@@ -172,4 +194,4 @@ def read(request: dict[str, Any], materials: Materials) -> Reading:
             if block.get("type") == "tool_result":
                 results += texts_of([block])
     text = "\n".join(text for text in asked if text)
-    return Reading(text, results, request, first, last, shown, materials.images, cites)
+    return Reading(text, results, request, first, last, shown, materials.images, cites, history)

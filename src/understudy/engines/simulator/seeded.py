@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from understudy.engines.simulator.history import FEWEST, kept_history
 from understudy.wire.json_text import canonical_json
 
 T = TypeVar("T")
@@ -55,8 +56,12 @@ class Seeded:
         return options[self.below(len(options))]
 
 
-def seed_of(request: dict[str, Any], seed: int) -> bytes:
-    """The configured seed mixed with the request in a canonical form."""
+def seed_of(request: dict[str, Any], seed: int, tenant: str | None = None) -> bytes:
+    """The configured seed mixed with the request in a canonical form. `tenant`: whose request it is."""
     content = {name: value for name, value in request.items() if name not in _NOT_CONTENT}
-    canonical = canonical_json(content)
-    return hashlib.blake2b(canonical, key=str(seed).encode(), digest_size=32).digest()
+    key = str(seed).encode()
+    messages = content["messages"]
+    history = kept_history(tenant, messages) if len(messages) >= FEWEST else None
+    if history is not None and history.known and history.plain:
+        return history.prefix.digest(content, key, history.known)
+    return hashlib.blake2b(canonical_json(content), key=key, digest_size=32).digest()

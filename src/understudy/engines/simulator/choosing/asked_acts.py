@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import re
-
-from understudy.engines.simulator.choosing.moods import Mood, body_of, lead_of
+from understudy.engines.simulator.choosing.gated import Gated
+from understudy.engines.simulator.choosing.moods import Mood
 from understudy.engines.simulator.choosing.phrasal import acts_apart
+from understudy.engines.simulator.choosing.wording import Wording
 from understudy.engines.simulator.choosing.words import Token
 
-_FORGETS = re.compile(r"^(?:don'?t|do not) let me forget", re.IGNORECASE)
+_FORGETS = Gated(r"^(?:don'?t|do not) let me forget")
 
-_PUT_DOWN = re.compile(r"^(?:put|sign|get) (?:me|us|him|her|them|\w+) (?:down|up|in) (?:for|as)\b", re.IGNORECASE)
+_PUT_DOWN = Gated(r"^(?:put|sign|get) (?:me|us|him|her|them|\w+) (?:down|up|in) (?:for|as)\b")
 
-TELLS = re.compile(r"^(?:let (?!me\b|us\b)\S+(?: \S+){0,5}? know|(?:tell|ask|inform) (?!me\b|us\b))", re.IGNORECASE)
+TELLS = Gated(r"^(?:let (?!me\b|us\b)\S+(?: \S+){0,5}? know|(?:tell|ask|inform) (?!me\b|us\b))")
 
-PARTICLE = re.compile(
+PARTICLE = Gated(
     r"^(?:turn|switch|put|take)\b(?: \S+){1,5}? (on|off|up|down)\b"
-    r"(?! (?:it|them|him|her|the|my|our|your|an?|this|that|these|those)\b)",
-    re.IGNORECASE,
+    r"(?! (?:it|them|him|her|the|my|our|your|an?|this|that|these|those)\b)"
 )
 
 # "… in Polish" asks for a translation.
-_IN_LANGUAGE = re.compile(
+_IN_LANGUAGE = Gated(
     r"\b(?:in|into|to|auf|en|ins) (?:english|german|french|spanish|italian|portuguese|dutch|polish|czech|russian"
     r"|ukrainian"
     r"|turkish|arabic|hebrew|hindi|chinese|mandarin|japanese|korean|swedish|danish|norwegian|finnish|greek|hungarian"
-    r"|romanian|thai|vietnamese|indonesian|latin|catalan)\b",
-    re.IGNORECASE,
+    r"|romanian|thai|vietnamese|indonesian|latin|catalan)\b"
 )
 
-_SEVERAL = re.compile(
-    r"^(?:which|what|any)\b.{1,40}?\b(?:are there|exist|do (?:i|we|you) have|are in|are under|are on)\b", re.IGNORECASE
+_SEVERAL = Gated(r"^(?:which|what|any)\b.{1,40}?\b(?:are there|exist|do (?:i|we|you) have|are in|are under|are on)\b")
+
+NEW_THING = Gated(r"^(?:an? )?(?:new|another)\b")
+
+_NO_MORE = Gated(
+    r"\b(?:can'?t|cannot|won'?t|unable to) (?:make it|come|attend)\b|\b(?:don'?t|no longer|not) need\b|\bany ?more\b"
 )
 
-NEW_THING = re.compile(r"^(?:an? )?(?:new|another)\b", re.IGNORECASE)
+_OTHERWISE = Gated(r"\binstead\b|\bshould (?:go|be|have)\b|\bneeds? to (?:go|be)\b|\bmust (?:go|be)\b")
 
-_NO_MORE = re.compile(
-    r"\b(?:can'?t|cannot|won'?t|unable to) (?:make it|come|attend)\b|\b(?:don'?t|no longer|not) need\b|\bany ?more\b",
-    re.IGNORECASE,
-)
-
-_OTHERWISE = re.compile(
-    r"\binstead\b|\bshould (?:go|be|have)\b|\bneeds? to (?:go|be)\b|\bmust (?:go|be)\b", re.IGNORECASE
-)
-
-_TAKES = re.compile(r"^(?:i|we)(?:'ll| will) (?:take|have|go (?:for|with))\b", re.IGNORECASE)
+_TAKES = Gated(r"^(?:i|we)(?:'ll| will) (?:take|have|go (?:for|with))\b")
 
 _PARTICLE_ACTS = {
     "on": ("start", "update"),
@@ -96,8 +89,8 @@ def _done_noun(tokens: list[Token], head: Token) -> tuple[str, ...]:
     return tuple(found)
 
 
-def acts_asked(text: str, tokens: list[Token], mood: Mood) -> tuple[dict[str, float], Token | None]:
-    body, _ = body_of(text)
+def acts_asked(said: Wording, tokens: list[Token], mood: Mood) -> tuple[dict[str, float], Token | None]:
+    text, body, first = said.text, said.body, said.body_first
     begin = len(text) - len(body)
     head = next(
         (
@@ -109,15 +102,15 @@ def acts_asked(text: str, tokens: list[Token], mood: Mood) -> tuple[dict[str, fl
     )
     acts: dict[str, float] = {}
     if head is not None and mood is Mood.REQUEST:
-        particle = PARTICLE.match(body)
-        if TELLS.match(body):
+        particle = PARTICLE.match(body, first)
+        if TELLS.match(body, first):
             head.acts = ("send",)
-        elif _PUT_DOWN.match(body):
+        elif _PUT_DOWN.match(body, first):
             head.acts = ("schedule", "subscribe", "create")
         elif particle:
             taken = head.low == "take" and particle.group(1).lower() == "off"
             head.acts = ("delete", "unsubscribe") if taken else _PARTICLE_ACTS[particle.group(1).lower()]
-        elif _FORGETS.match(body):
+        elif _FORGETS.match(body, first):
             head.acts = ("remind", "create")
         else:
             head.acts = acts_apart(tokens, head) or _had_done(tokens, head) or (*head.acts, *_done_noun(tokens, head))
@@ -128,23 +121,23 @@ def acts_asked(text: str, tokens: list[Token], mood: Mood) -> tuple[dict[str, fl
         head = None
         acts["get"] = 0.8
         acts["search"] = acts["list"] = 0.7
-        if _SEVERAL.match(body):
+        if _SEVERAL.match(body, first):
             acts["list"] = 0.9
-        if NEW_THING.match(body):
+        if NEW_THING.match(body, first):
             acts["create"] = 0.9
     elif mood is Mood.WISH:
         head = None
         for act in ("search", "order", "schedule", "get", "create"):
             acts[act] = 0.5
-        if _TAKES.match(text[lead_of(text) :]):
+        if _TAKES.match(said.bare, said.bare_first):
             acts["order"] = acts["schedule"] = 0.95
-        if _NO_MORE.search(text):
+        if _NO_MORE.search(text, said.words):
             acts["cancel"] = acts["delete"] = 0.9
-        if _OTHERWISE.search(text):
+        if _OTHERWISE.search(text, said.words):
             acts["update"] = acts["move"] = 0.8
     else:
         head = None
-    if _IN_LANGUAGE.search(text):
+    if _IN_LANGUAGE.search(text, said.words):
         acts["translate"] = max(acts.get("translate", 0.0), 0.7)
     for token in tokens:
         if token is not head and token.acts and (not token.kind or token.kind == "name"):

@@ -6,36 +6,49 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from understudy.engines.simulator.choosing.asked_acts import DETERMINERS, NEW_THING, PARTICLE, TELLS, acts_asked
 from understudy.engines.simulator.choosing.commands import is_command
+from understudy.engines.simulator.choosing.gated import Gated, Words, first_in, words_in
 from understudy.engines.simulator.choosing.lexicon import lexicon
-from understudy.engines.simulator.choosing.moods import Mood, is_unknown_verb, lead_of, mood_of
+from understudy.engines.simulator.choosing.moods import Mood, is_unknown_verb, mood_of
+from understudy.engines.simulator.choosing.wording import lead_of, wording_of
 from understudy.engines.simulator.choosing.words import Token, tokens_of
 
 _LONGEST = 2_400
 _MOST_CLAUSES = 16
+# Words that a clause is known by: the first two, and as many as may be one phrase with them.
+_MOST_OPENING = 8
 # Commas and the like that are looked at in a sentence.
 _MOST_SEPARATORS = 40
 _END = re.compile(
     r"(?<=[.!?;。！？])(?:[\"”')]?)\s+|(?<=[。！？])|\n+|;\s|\s(?:[—–]|--?)\s(?=\D)|:\s+(?=\w+ (?:it|them|that)\b)"
 )
+# The same where all is ASCII, put so that what cannot be an end is passed by.
+_END_ASCII = re.compile(
+    r"[\s\"'):;](?:(?<=[.!?;][\"')])\s+|(?<=[.!?;]\s)\s*|(?<=\n)\n*|(?<=;)\s|(?<=\s)--?\s(?=\D)"
+    r"|(?<=:)\s+(?=\w+ (?:it|them|that)\b))"
+)
 _MARKER = re.compile(r"^\s*(?:[-*•]|\(?\d{1,2}[.)]|[a-h]\))\s+")
+# Characters of the longest of these, and some.
+_LONGEST_SHORT = 12
 _NOT_END = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|vs|e\.g|i\.e|etc|approx|no|inc|ltd|jr|sr)|(?<!['’])\b(?-i:[A-Z])|\s\d{1,2})\.$",
     re.IGNORECASE,
 )
 _NUMBERED = re.compile(r"\s\d{1,2}\.$")
 _DATED = re.compile(r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[kc]t|nov|de[zc])", re.IGNORECASE)
-_THEN = re.compile(
+_THEN = Gated(
     r",?\s*\b(?:and then|and after that|after that|and afterwards|afterwards|and finally|and also"
     r"|and subsequently|followed by|as well as to|(?<=, )then|and next|then)\b,?\s+(?=\S)"
     r"|,\s+(?:but|plus|also|finally|only|just|instead|rather|so)\s+|\s+but\s+(?=(?:please |let'?s |can you "
     r"|could you |would you |don'?t|do not|first"
-    r"|also)\b)|、そして|。それから|,?\s+und dann\s+|,?\s+(?:et )?(?:puis|ensuite)\s+|,?\s+y (?:luego|después)\s+",
-    re.IGNORECASE,
+    r"|also)\b)|、そして|。それから|,?\s+und dann\s+|,?\s+(?:et )?(?:puis|ensuite)\s+|,?\s+y (?:luego|después)\s+"
 )
-_AND = re.compile(r"(?:,\s+and|\s+and|,|\s+&|\s+und|\s+et|\s+y|\s+plus)\s+(?=\S)", re.IGNORECASE)
+_AND = re.compile(r"[,\s](?:(?<=,)(?:\s+and)?|(?<=\s)\s*(?:and|&|und|et|y|plus))\s+(?=\S)", re.IGNORECASE)
+# The words of the above.
+_JOINING = frozenset("and und et y plus".split())
 # From here on a clause says what is to be said or noted, not what is to be done.
 _PAYLOAD = re.compile(
     r"\b(?:saying|that says|which says|telling (?:him|her|them|\w+)|remind (?:me|us|him|her|them"
@@ -46,8 +59,8 @@ _PAYLOAD = re.compile(
     r"|subject|content)|says?:|:)\s",
     re.IGNORECASE,
 )
-_STOCKS = re.compile(r"^do you (?:guys |still |also )?(?:have|sell|carry|stock|offer)\b", re.IGNORECASE)
-_IN_CODE = re.compile(
+_STOCKS = Gated(r"^do you (?:guys |still |also )?(?:have|sell|carry|stock|offer)\b")
+_IN_CODE = Gated(
     r"^(?:(?:where|in which file|in what file|which line)(?:'s| is| are| do we| does| did we"
     r"| was)? \S+(?: \w+){0,2}? (?:defined|declared"
     r"|implemented|used|called|imported|referenced|set up|instantiated|define|declare|call|use|import)\b"
@@ -55,34 +68,29 @@ _IN_CODE = re.compile(
     r"|references?|defines?|has|have)\b"
     r"|who calls\b|(?:does|do|is|are) (?:any(?:thing|one|body| \w+)|we"
     r"|there any\w*)(?: \w+)?? (?:still )?(?:imports?|importing|calls?|calling|references?)\b|find (?:where"
-    r"|all (?:uses|usages|callers|references))\b)",
-    re.IGNORECASE,
+    r"|all (?:uses|usages|callers|references))\b)"
 )
 _JAPANESE = re.compile(r"[\u3040-\u30ff]")
-_RELATIVE = re.compile(
+_RELATIVE = Gated(
     r"\b(?:that |which "
     r"|what )?(?<!can )(?<!could )(?<!would )(?<!will )(?<!may )(?<!have )(?<!had )(?<!do )(?<!did )(?:you"
-    r"|i) (?:find|found|get|got|see|have found)\b",
-    re.IGNORECASE,
+    r"|i) (?:find|found|get|got|see|have found)\b"
 )
 _HYPHENATED = re.compile(r"^[a-z]+-[a-z]+", re.IGNORECASE)
-_ASKS = re.compile(
+_ASKS = Gated(
     r"^(?:(?:(?:in|on|at|for|from|to|with|by) (?:which|what|whom|whose|how many))|(?:the )?same (?:\w+ )?(?:for"
     r"|in|at|on|with|from)"
     r"|another (?:one )?(?:for|in|at|on|with)|one (?:more )?for|what(?:'s)?|how|when|where(?:'s)?|who(?:'s)?"
     r"|which|is|are|does|do|can you|could you|would you|will you"
     r"|i (?:want|need|would)|i'd|(?:want|need|would like) to\b|please|let me know|tell me|give me|show me|wie"
-    r"|quel)\b",
-    re.IGNORECASE,
+    r"|quel)\b"
 )
-_CONDITION = re.compile(
-    r"^\W*(?:and |then |but )?(?:if|in case|wenn|falls|si)\s+(.{3,80}?)(?:,\s*(?:then\s+)?|\s+then\s+)(?=\S)",
-    re.IGNORECASE,
+_CONDITION = Gated(
+    r"^\W*(?:and |then |but )?(?:if|in case|wenn|falls|si)\s+(.{3,80}?)(?:,\s*(?:then\s+)?|\s+then\s+)(?=\S)"
 )
-_AFTER = re.compile(
+_AFTER = Gated(
     r"^\W*(?:and then|then|after that|afterwards|next|finally|once|when that|using (?:that|the|it)|based on"
-    r"|with (?:that|the result))\b",
-    re.IGNORECASE,
+    r"|with (?:that|the result))\b"
 )
 _HEADING = re.compile(r"^[^:\"“]{1,40}:\s+")
 _BACK = frozenset("it that this them those these one its his her him their result results same".split())
@@ -100,6 +108,14 @@ class Clause:
     after: bool = False
     condition: str = ""
     sought: bool = False
+    said_words: Words | Literal[False] = False
+
+    @property
+    def words(self) -> Words:
+        """The words of the text, for patterns that are gated by them."""
+        if self.said_words is False:
+            self.said_words = words_in(self.text)
+        return self.said_words
 
     @property
     def refers_back(self) -> bool:
@@ -115,11 +131,11 @@ def clauses_of(text: str, verbs: Collection[str] = ()) -> list[Clause]:
         heading = _HEADING.match(sentence)
         if heading and not _names_something(heading.group(), verbs) and _opens(sentence[heading.end() :], verbs):
             sentence = sentence[heading.end() :]
-        condition = _CONDITION.match(sentence)
+        condition = _CONDITION.match(sentence, first_in(sentence))
         rest = sentence[condition.end() :] if condition else sentence
         for place, (piece, after) in enumerate(_pieces(rest, verbs)):
             clause = clause_of(piece, verbs)
-            clause.after = after or bool(_AFTER.match(piece)) or (place > 0 and clause.refers_back)
+            clause.after = after or bool(_AFTER.match(piece, first_in(piece))) or (place > 0 and clause.refers_back)
             if condition:
                 clause.condition = condition.group(1)
                 clause.after = True
@@ -135,47 +151,58 @@ def _names_something(heading: str, verbs: Collection[str]) -> bool:
     return (
         not tokens
         or bool(tokens[0].acts)
-        or bool(NEW_THING.match(heading))
+        or bool(NEW_THING.match(heading, first_in(heading)))
         or any(token.kind in {"id", "path", "url", "email", "code", "quoted"} for token in tokens)
     )
 
 
 def clause_of(text: str, verbs: Collection[str] = ()) -> Clause:
-    tokens = tokens_of(_RELATIVE.sub(lambda match: " " * len(match.group()), text), verbs)
-    mood = mood_of(text, tokens)
-    sought = _IN_CODE.match(text[lead_of(text) :])
+    said = wording_of(text)
+    blanked = text
+    if said.words is None or _RELATIVE.may_find(said.words):
+        blanked = _RELATIVE.pattern.sub(lambda match: " " * len(match.group()), text)
+    tokens = tokens_of(blanked, verbs)
+    mood = mood_of(said, tokens)
+    clause = Clause(text, tokens, mood, {}, None)
+    clause.said_words = said.words
+    sought = _IN_CODE.match(said.bare, said.bare_first, said.bare_words)
     if sought and (head := next((token for token in tokens if not token.kind), None)) is not None:
         # "Where is x defined?" asks to search what the files say.
         head.acts = ("search",)
-        return Clause(text, tokens, Mood.REQUEST, {"search": 1.0, "get": 0.5}, head, sought=True)
-    if mood is Mood.QUESTION and (found := _STOCKS.match(text[lead_of(text) :])):
+        clause.mood, clause.head, clause.sought = Mood.REQUEST, head, True
+        clause.acts = {"search": 1.0, "get": 0.5}
+        return clause
+    if mood is Mood.QUESTION and (found := _STOCKS.match(said.bare, said.bare_first)):
         # "Do you have any …?" asks a shop to look.
-        place = lead_of(text) + found.end()
+        place = said.lead + found.end()
         head = next((token for token in tokens if token.end == place), None)
         if head is not None:
             head.acts = ("search", "list")
-            return Clause(text, tokens, Mood.REQUEST, {"search": 1.0, "list": 0.8}, head)
+            clause.mood, clause.head, clause.acts = Mood.REQUEST, head, {"search": 1.0, "list": 0.8}
+            return clause
     if not text.isascii() and _JAPANESE.search(text) and mood in {Mood.FRAGMENT, Mood.STATEMENT, Mood.QUESTION}:
         acting = [token for token in tokens if token.acts]
         head = next((token for token in acting if "get" not in token.acts), acting[-1] if acting else None)
         if head is not None and "get" not in head.acts:
-            return Clause(text, tokens, Mood.REQUEST, dict.fromkeys(head.acts, 1.0), head)
-        mood = Mood.QUESTION
-    acts, head = acts_asked(text, tokens, mood)
-    return Clause(text, tokens, mood, acts, head)
+            clause.mood, clause.head, clause.acts = Mood.REQUEST, head, dict.fromkeys(head.acts, 1.0)
+            return clause
+        clause.mood = mood = Mood.QUESTION
+    clause.acts, clause.head = acts_asked(said, tokens, mood)
+    return clause
 
 
 def _sentences(text: str) -> list[str]:
     found: list[str] = []
     place = 0
-    for end in _END.finditer(text):
+    for end in (_END_ASCII if text.isascii() else _END).finditer(text):
         piece = text[place : end.start()]
-        numbered = _NUMBERED.search(piece) is not None and text[end.end() : end.end() + 1].isupper()
-        numbered = numbered and not _DATED.match(text[end.end() :])
-        if _open_quote(piece) or (
-            not numbered and end.group() and "\n" not in end.group() and _NOT_END.search(piece) and len(piece) > 3
-        ):
+        if _open_quote(piece):
             continue
+        if end.group() and "\n" not in end.group() and len(piece) > 3 and _NOT_END.search(piece[-_LONGEST_SHORT:]):
+            # "2. Then": a number ends a sentence before a large letter, unless that is a month's.
+            later = text[end.end() : end.end() + 3]
+            if not (_NUMBERED.search(piece[-5:]) and later[:1].isupper() and not _DATED.match(later)):
+                continue
         found.append(piece)
         place = end.end()
     found.append(text[place:])
@@ -190,7 +217,8 @@ def _pieces(sentence: str, verbs: Collection[str]) -> list[tuple[str, bool]]:
     """The parts of a sentence, each with whether it is said to follow the one before it."""
     parts: list[tuple[str, bool]] = []
     place = 0
-    for match in islice(_THEN.finditer(sentence), _MOST_SEPARATORS):
+    words = words_in(sentence)
+    for match in islice(_THEN.pattern.finditer(sentence), _MOST_SEPARATORS) if _THEN.may_find(words) else ():
         if _open_quote(sentence[: match.start()]) or not sentence[: match.start()].strip():
             continue
         if not _opens(sentence[match.end() :], verbs, "then" in match.group().lower()):
@@ -200,9 +228,13 @@ def _pieces(sentence: str, verbs: Collection[str]) -> list[tuple[str, bool]]:
     parts.append((sentence[place:], place > 0))
     found: list[tuple[str, bool]] = []
     for part, after in parts:
-        cut = _and_cuts(part, verbs)
+        cut = _and_cuts(part, verbs) if _may_join(part, words) else [part]
         found += [(piece, after if number == 0 else False) for number, piece in enumerate(cut)]
     return [(piece.strip(" ,"), after) for piece, after in found if piece.strip(" ,.")]
+
+
+def _may_join(part: str, words: Words) -> bool:
+    return words is None or "," in part or "&" in part or not words.isdisjoint(_JOINING)
 
 
 def _and_cuts(part: str, verbs: Collection[str]) -> list[str]:
@@ -238,21 +270,22 @@ _WITH_TEXT = re.compile(r"^with the |^saying|^that says", re.IGNORECASE)
 
 def _acts_by_itself(rest: str, verbs: Collection[str]) -> bool:
     """Whether what follows begins with a verb of one of the tools."""
-    tokens = tokens_of(rest[lead_of(rest) :][:80], verbs)
+    tokens = tokens_of(rest[lead_of(rest) :][:80], verbs, _MOST_OPENING)
     return bool(tokens) and any(act[0] == "=" for act in tokens[0].acts)
 
 
 def _opens(rest: str, verbs: Collection[str], after_then: bool = False) -> bool:
     """Whether a clause of its own begins here: a question, or an act and what it is done to."""
     lead = rest[lead_of(rest) :]
-    if _ASKS.match(lead):
+    first = first_in(lead)
+    if _ASKS.match(lead, first):
         return True
-    tokens = tokens_of(lead[:80], verbs)
     if _HYPHENATED.match(lead):
         return False
-    if is_command(lead) and any(act[0] == "=" for act in tokens[0].acts):
+    tokens = tokens_of(lead[:80], verbs, _MOST_OPENING)
+    if is_command(lead, first) and any(act[0] == "=" for act in tokens[0].acts):
         return True
-    if PARTICLE.match(lead) or TELLS.match(lead):
+    if PARTICLE.match(lead, first) or TELLS.match(lead, first):
         return True
     if len(tokens) < 2 or not tokens[0].acts or tokens[0].low.endswith(("ing", "ed")):
         return len(tokens) >= 2 and (

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from understudy.engines.simulator.choosing.clauses import Clause, clause_of
 from understudy.engines.simulator.choosing.fit import fits
+from understudy.engines.simulator.choosing.gated import Gated, first_in
 from understudy.engines.simulator.choosing.hearing import heard_of
 from understudy.engines.simulator.choosing.moods import Mood
 from understudy.engines.simulator.choosing.offers import Offer
 
-_DENIAL = re.compile(
+_DENIAL = Gated(
     r"^\W*(?:(?:but|and|please|so|no|oh|just|also)\b[, ]*)*(?:don'?t|do not|never|no need (?:to|for)"
     r"|(?:i|we) (?:really )?(?:don'?t|do not) (?:want|need|wish)(?: (?:you )?to| any)?|you (?:don'?t"
     r"|do not) (?:have|need) to"
-    r"|without|rather than|instead of|not)\b",
-    re.IGNORECASE,
+    r"|without|rather than|instead of|not)\b"
 )
 _ASKING = frozenset({Mood.REQUEST, Mood.WISH, Mood.QUESTION})
 
@@ -24,7 +22,7 @@ def denied_by(clauses: list[Clause], offer: Offer) -> frozenset[str]:
     """The names of the tools for what is said not to be done, unless the same is asked for with something else."""
     denied: set[str] = set()
     for clause in clauses:
-        denial = _DENIAL.match(clause.text) if clause.mood is Mood.NEGATED else None
+        denial = _DENIAL.match(clause.text, first_in(clause.text)) if clause.mood is Mood.NEGATED else None
         if denial is None:
             continue
         said = clause_of(clause.text[denial.end() :].strip(), offer.verbs)

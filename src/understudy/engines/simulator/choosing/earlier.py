@@ -9,6 +9,7 @@ from functools import lru_cache
 from understudy.engines.simulator.choosing.clauses import Clause, clause_of
 from understudy.engines.simulator.choosing.fit import fits
 from understudy.engines.simulator.choosing.followups import is_elliptic, resolved, says_again
+from understudy.engines.simulator.choosing.gated import Gated, words_in
 from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of
 from understudy.engines.simulator.choosing.judging import best_of
 from understudy.engines.simulator.choosing.moods import Mood, is_general
@@ -24,18 +25,17 @@ from understudy.engines.simulator.choosing.words import Token
 MOST_BACK = 3
 
 
-CORRECTS = re.compile(
+CORRECTS = Gated(
     r"^\W*(?:(?:no|sorry|actually|oops|wait|hmm|oh|on second thought)\b[, ]*)*(?:make (?:it|that|them)"
-    r"|change (?:it|that) to)\b",
-    re.IGNORECASE,
+    r"|change (?:it|that) to)\b"
 )
 
 
-_OF_THOSE = re.compile(r"\b(?:which|how many|any|what|who|one|some|both) of (?:those|them|these)\b", re.IGNORECASE)
+_OF_THOSE = Gated(r"\b(?:which|how many|any|what|who|one|some|both) of (?:those|them|these)\b")
 
 
 # What stands in an earlier result: "the 17:08", "the second one", "la de las 19:00".
-PICKS = re.compile(
+_PICKS = re.compile(
     r"\bthe (?:\d{1,2}[:.]\d\d|\d{1,2} ?(?:am|pm|o'clock)|(?:first|second|third|fourth|last|next|other|cheapest"
     r"|earliest|latest|fastest"
     r"|biggest|largest|newest|oldest|top|same) (?:one|two|of|option|result|entry|offer)|one (?:at|from|with|on|in"
@@ -44,13 +44,20 @@ PICKS = re.compile(
     r"|\b(?:den|die|das) (?:um|erste[nr]?|zweite[nr]?|letzte[nr]?)\b|\b(?:celui|celle) (?:de|du|à)\b",
     re.IGNORECASE,
 )
-_THEM = re.compile(
+# One of these stands in each of the above.
+_PICKING = frozenset("the one la el den die das celui celle".split())
+_THEM = Gated(
     r"\b(?:both(?: of (?:them|those|these))?|all (?:of )?(?:them|those|these)|them(?: all| both)?"
     r"|the two(?: of them)?)\b"
-    r"|\ball(?: \w+)?$",
-    re.IGNORECASE,
+    r"|\ball(?: \w+)?$"
 )
 _MOST_THINGS = 6
+
+
+def picks(text: str) -> bool:
+    """Whether something is picked that stands in an earlier result."""
+    words = words_in(text)
+    return (words is None or not words.isdisjoint(_PICKING)) and _PICKS.search(text) is not None
 
 
 Plan = Callable[[Offer, Situation, int], list[Step]]
@@ -121,15 +128,17 @@ class Earlier:
                 return [Step(fit.offered.tool, clause.text)]
         return []
 
-    def all_of_them(self, clause: Clause, best: Fit) -> list[Step]:
+    def all_of_them(self, clause: Clause, heard: Heard, best: Fit | None) -> list[Step]:
         """ "Stop both": the call for each of the things that the turns before were about."""
-        pointed = _THEM.search(clause.text)
+        if clause.mood is not Mood.REQUEST or not self._situation.earlier:
+            return []
+        pointed = _THEM.search(clause.text, clause.words)
+        if pointed is None:
+            return []
+        best = best or fits(heard, self._offer)[0]
         wanted = [one for one in best.offered.profile.required if one.kind in {"id", "number", "enum", "text", "place"}]
         if (
-            pointed is None
-            or best.act < 0.9
-            or not self._situation.earlier
-            or clause.mood is not Mood.REQUEST
+            best.act < 0.9
             or len(wanted) != 1
             or wanted[0].array
             or any(token.kind and not token.stop for token in clause.tokens)
@@ -170,7 +179,7 @@ class Earlier:
 
     def answers(self, clause: Clause, heard: Heard, best: Fit) -> bool:
         """Whether a question is about what an earlier call has brought: it is answered from there."""
-        if _OF_THOSE.search(clause.text) and self._situation.earlier:
+        if self._situation.earlier and _OF_THOSE.search(clause.text, clause.words):
             return clause.mood in {Mood.QUESTION, Mood.FRAGMENT}
         if clause.mood is not Mood.QUESTION or not clause.refers_back or heard.values or not self._situation.earlier:
             return False

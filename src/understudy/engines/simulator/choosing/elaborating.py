@@ -6,6 +6,7 @@ import re
 
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.followups import is_elliptic, resolved
+from understudy.engines.simulator.choosing.gated import Gated
 from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of, missing_of
 from understudy.engines.simulator.choosing.judging import DEFINITE
 from understudy.engines.simulator.choosing.lexicon import lexicon
@@ -15,12 +16,12 @@ from understudy.engines.simulator.choosing.providing import provider_of
 from understudy.engines.simulator.choosing.steps import Step
 from understudy.engines.simulator.choosing.whole import joined
 
-AGAIN = re.compile(r"\b(?:again|another|twice|once more|one more|second)\b", re.IGNORECASE)
+AGAIN = Gated(r"\b(?:again|another|twice|once more|one more|second)\b")
 
 
 def adds(clause: Clause, fit: Fit) -> bool:
     """Whether a clause for the tool of the clause before it asks for one more call rather than saying more of that."""
-    if AGAIN.search(clause.text):
+    if AGAIN.search(clause.text, clause.words):
         return True
     if fit.missing and sum(bool(token.kind) for token in clause.tokens) <= 1:
         return False
@@ -42,19 +43,18 @@ def is_label(clause: Clause) -> bool:
     )
 
 
-REPORTS = re.compile(
+REPORTS = Gated(
     r"^\W*(?:(?:and|then|finally|please) )*(?:report|tell|show|give|print|summari[sz]e|explain|describe|return"
     r"|send|let)(?: me| us)?"
     r"(?: know)?(?: back)? (?:(?:on |about )?(?:the |its |their )?(?:\w+ )?(?:output|results?|outcome|answer"
     r"|contents?|summary|findings)"
-    r"|what (?:it|they|you) (?:says?|prints?|finds?|found|returns?|shows?|outputs?|got|get|see)|what (?:happens"
+    r"|what (?:it|they|you) (?:says?|print(?:s|ed)?|finds?|found|returns?|shows?|outputs?|got|get|see)|what (?:happens"
     r"|happened|comes out)"
-    r"|how it (?:went|goes)|it)\W*$",
-    re.IGNORECASE,
+    r"|how it (?:went|goes)|it)\W*$"
 )
 
 
-_JUST = re.compile(r"^\W*(?:just|only) (?:the|their|its|a|an)\b", re.IGNORECASE)
+_JUST = Gated(r"^\W*(?:just|only) (?:the|their|its|a|an)\b")
 
 
 _AND_ALSO = re.compile(
@@ -132,12 +132,12 @@ def elaborate(steps: list[Step], clause: Clause) -> None:
         steps[-1] = steps[-1].with_ask(joined([steps[-1].ask, clause.text]))
 
 
-_IS_NOW = re.compile(r"\b(?:is|are|'s|was)(?: now| all| already| finally)? (\w+)\b", re.IGNORECASE)
+_IS_NOW = Gated(r"\b(?:is|are|'s|was)(?: now| all| already| finally)? (\w+)\b")
 
 
 def says_state(clause: Clause, offer: Offer) -> bool:
     """Whether a statement gives a thing that has an id a state that a tool sets: "T-81 is done"."""
-    said = _IS_NOW.search(clause.text) if clause.mood is Mood.STATEMENT else None
+    said = _IS_NOW.search(clause.text, clause.words) if clause.mood is Mood.STATEMENT else None
     if said is None or not any(token.kind in {"id", "code"} for token in clause.tokens):
         return False
     reading = lexicon().reading

@@ -13,23 +13,27 @@ from itertools import pairwise
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.fit import speaks_of_another_thing
 from understudy.engines.simulator.choosing.hearing import Heard, missing_of
+from understudy.engines.simulator.choosing.meanings import direction_of_turn
 from understudy.engines.simulator.choosing.moods import Mood
 from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.past import Past
 from understudy.engines.simulator.choosing.serving import at_home, homeless
 from understudy.engines.simulator.choosing.shared_words import SharedWords
 from understudy.engines.simulator.choosing.traits import Traits
-from understudy.engines.simulator.choosing.turn_signs import Most, turn_signs
+from understudy.engines.simulator.choosing.turn_signs import Most, marks_of, turn_signs
+from understudy.engines.simulator.choosing.vectors import likeness
 
 TOOL: Sequence[str] = (
-    "act verb act_asked act_first verb_first name word group kin best first lead covered weighed strongest option "
-    "option_stem parameter label home homeless missing no_id needs texts prefix brought same_value same_shape "
-    "last made_before reads_asked reads_told writes_asked writes_told reads_said writes_said runs knows "
-    "all_at_home nothing_said apart coded not_coded called written told_all"
+    "act verb act_asked act_first verb_first like like_first like_lead name word group kin best first lead "
+    "covered weighed strongest option option_stem parameter label home homeless missing no_id needs texts prefix "
+    "brought same_value same_shape last made_before reads_asked reads_told writes_asked writes_told reads_said "
+    "writes_said runs knows all_at_home nothing_said apart coded not_coded called written told_all"
 ).split()
 
 # So many tools are looked at closely; the signs that only those have stand before `brought` and after `made_before`.
 _MOST_NEAR = 8
+# What likeness in meaning counts beside a word that is shared when these are looked for.
+_LIKE = 2.0
 _FAR_BEFORE = [0.0] * (TOOL.index("prefix") - TOOL.index("option") + 1)
 _FAR_AFTER = [0.0] * (len(TOOL) - TOOL.index("reads_asked"))
 _CODE_START = re.compile(r"[a-z]{1,8}(?=[-_]?\d)")
@@ -42,11 +46,12 @@ _TOLD = frozenset(("name", "quoted", "code", "id", "path"))
 @dataclass(frozen=True, slots=True)
 class Signs:
     """`tools` holds for each tool, by place, its signs; `turn` those of the turn. `near` are the places of the tools
-    that were looked at closely."""
+    that were looked at closely, `said` the words and marks of the turn."""
 
     tools: list[list[float]]
     turn: list[float]
     near: list[int]
+    said: frozenset[str]
 
 
 def signs_of(
@@ -57,10 +62,13 @@ def signs_of(
     past: Past,
     shared: SharedWords,
     brings: frozenset[str] = frozenset(),
+    *,
+    far: bool = True,
 ) -> Signs:
     """`whole` is all that is said in `clauses` as one; `past` and `shared` are of the same tools as `offer`.
 
-    `brings`: stems of what a call that is planned before may bring the id of.
+    `brings`: stems of what a call that is planned before may bring the id of. Without `far` the tools that are not
+    near have no signs.
     """
     many = len(offer.tools)
     kept = [clause for clause in clauses if clause.mood not in _SILENT]
@@ -72,37 +80,60 @@ def signs_of(
     best = max(acts)
     stems = {token.stem for token in content if not token.kind}
     doing = [not stems.isdisjoint(offered.profile.verbs) for offered in offer.tools]
-    doers = sum(doing)
+    first_act = 1.0 / firsts if best > 0.3 else 0.0
+    first_verb = 1.0 / max(sum(doing), 1)
     asked_for = any(clause.mood is Mood.REQUEST for clause in kept)
-    wide = zip(
-        acts,
-        map(float, doing),
-        acts if asked_for else [0.0] * many,
-        [1.0 / firsts if act == best > 0.3 else 0.0 for act in acts],
-        [1.0 / doers if does else 0.0 for does in doing],
-        names,
-        *words,
-        strict=True,
-    )
+    likes = _likes(asked, offer)
+    most_like, second = _two(likes)
     near = list(range(many))
     brought = past.brought
     if many > _MOST_NEAR:
-        near.sort(key=lambda place: -words.best[place] - acts[place] - brought[place])
+        near.sort(key=lambda place: -words.best[place] - acts[place] - brought[place] - _LIKE * likes[place])
         near = near[:_MOST_NEAR]
     if brings:
         brought = [
             one if brings.isdisjoint(traits.lacked) else max(one, 0.5)
             for one, traits in zip(brought, offer.matters().traits, strict=True)
         ]
-    before = zip(brought, *past.same(whole.values), past.last, past.made_before, strict=True)
+    same_value, same_shape = past.same(whole.values)
     closely = _Closely(kept, whole, offer, later=past.any)
-    close = dict.fromkeys(range(many), (_FAR_BEFORE, _FAR_AFTER)) | {place: closely.signs(place) for place in near}
-    tools = [
-        [*of_words, *close[place][0], *of_past, *close[place][1]]
-        for place, (of_words, of_past) in enumerate(zip(wide, before, strict=True))
-    ]
-    most = Most(max(words.best), best, max(names), max(words.covered))
-    return Signs(tools, turn_signs(asked, clauses, kept, whole, content, most, later=past.any), near)
+    tools: list[list[float]] = [[]] * many
+    for place in range(many) if far else near:
+        before, after = closely.signs(place) if place in near else (_FAR_BEFORE, _FAR_AFTER)
+        act, does = acts[place], doing[place]
+        tools[place] = [
+            act,
+            1.0 if does else 0.0,
+            act if asked_for else 0.0,
+            first_act if act == best else 0.0,
+            first_verb if does else 0.0,
+            like := likes[place],
+            1.0 if like == most_like > 0 else 0.0,
+            like - (second if like == most_like else most_like),
+            names[place],
+            *[column[place] for column in words],
+            *before,
+            brought[place],
+            same_value[place],
+            same_shape[place],
+            past.last[place],
+            past.made_before[place],
+            *after,
+        ]
+    most = Most(max(words.best), best, max(names), max(words.covered), most_like)
+    return Signs(tools, turn_signs(asked, clauses, kept, whole, content, most, later=past.any), near, marks_of(asked))
+
+
+def _likes(asked: str, offer: Offer) -> list[float]:
+    """How near what is said is to what each tool speaks of."""
+    said = direction_of_turn(asked)
+    return [likeness(said, of_tool) for of_tool in offer.matters().directions]
+
+
+def _two(numbers: list[float]) -> tuple[float, float]:
+    """The greatest, and the greatest of the others; twice the same where there is one."""
+    ranked = sorted(numbers, reverse=True)
+    return ranked[0], ranked[1] if len(ranked) > 1 else ranked[0]
 
 
 def _acts(whole: Heard, offer: Offer) -> list[float]:

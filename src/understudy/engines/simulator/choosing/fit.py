@@ -9,6 +9,7 @@ from understudy.engines.simulator.choosing.hearing import Fit, Heard, missing_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
 from understudy.engines.simulator.choosing.offers import Offer
+from understudy.engines.simulator.choosing.saying import NOTHING, Said, said_to
 from understudy.engines.simulator.choosing.serving import (
     COORDINATE,
     SERVED_BY,
@@ -17,24 +18,18 @@ from understudy.engines.simulator.choosing.serving import (
 )
 from understudy.engines.simulator.choosing.stems import stem
 from understudy.engines.simulator.choosing.taking import (
-    QUERY,
     has_object,
     lacking,
     listing,
-    place_named,
     served,
     spell_out,
     takes_any,
-    unit_named,
 )
+from understudy.engines.simulator.choosing.wanting import PATTERNS
 
 # So many tools are looked at closely; the rank of the others, which is below that of any of these.
 _MOST_NEAR = 6
 _FAR_RANK = -2.0
-# Words of tools that look into files, by stem.
-_INSIDE = ("content", "regular", "regex", "grep", "pattern")
-# Stems of parameters that take "*.py".
-_PATTERNS = frozenset(("glob", "pattern"))
 # Kinds of values that other tools bring.
 _BROUGHT = frozenset(("id", "coordinate", "email"))
 
@@ -55,15 +50,30 @@ def fits(heard: Heard, offer: Offer) -> list[Fit]:
             acts = [act if number == taking[0] or act < best else 0.85 for number, act in enumerate(acts)]
     only = heard.clause.head is not None and stands_out(acts, best)
     near = _near(heard, offer, acts)
-    found = [
-        _fit(heard, offer, place, acts[place], only and acts[place] == best)
-        if place in near
-        else Fit(offered, 0.0, _FAR_RANK, acts[place], 0.0, missing_of(offered.profile, heard))
-        for place, offered in enumerate(offer.tools)
-    ]
-    found.sort(key=lambda fit: -fit.rank)
+    said = said_to(heard, offer)
+    found = [_fit(heard, said, offer, place, acts[place], only and acts[place] == best) for place in sorted(near)]
+    found.sort(key=_rank, reverse=True)
+    above = found[-1].rank > _FAR_RANK
+    for place, offered in enumerate(offer.tools):
+        if place not in near:
+            missing = missing_of(offered.profile, heard) if offered.profile.hard else ()
+            found.append(Fit(offered, 0.0, _FAR_RANK, acts[place], 0.0, missing))
+    if not above:
+        found.sort(key=_rank, reverse=True)
     heard.found = found
     return found
+
+
+def _rank(fit: Fit) -> float:
+    return fit.rank
+
+
+def may_score(heard: Heard, offer: Offer, score: float) -> bool:
+    """Whether any tool may have such a score, as far as can be told without comparing them. Of statements only."""
+    if heard.found is not None or heard.values:
+        return True
+    values = bool(heard.kinds) or any(token.low in offer.options for token in heard.clause.tokens)
+    return 0.35 * max(acts_of(heard.clause, offer)) + 0.4 + 0.25 + (0.2 if values else 0.0) >= score
 
 
 def _near(heard: Heard, offer: Offer, acts: list[float]) -> set[int]:
@@ -92,9 +102,9 @@ _FILES = frozenset(stem(word) for word in ("file", "directory", "folder", "repos
 _SHELL_ACTS = frozenset("run commit delete move copy install restart start stop deploy validate merge rollback".split())
 
 
-def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
+def _fit(heard: Heard, said: Said, offer: Offer, place: int, act: float, only: bool) -> Fit:
     """`only`: this tool and no other does the act asked for."""
-    offered, rarity = offer.tools[place], offer.rarity
+    offered, wants = offer.tools[place], offer.wants[place]
     clause, profile = heard.clause, offered.profile
     index = profile.index
     said_of = heard.keys.get
@@ -105,9 +115,9 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
         best = 0.0
         by = ""
         for key, strength in keys:
-            said = said_of(key)
-            if said is not None and said * strength > best:
-                best, by = said * strength, key
+            heard_so = said_of(key)
+            if heard_so is not None and heard_so * strength > best:
+                best, by = heard_so * strength, key
         if (
             act < 0.7
             and clause.head is not None
@@ -125,45 +135,40 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
     nouns = named / whole if whole else 0.0
     if not whole and (profile.specific or act >= 0.95):
         nouns = act
-    hits = rare = covered = content = 0.0
-    for token in heard.content:
-        best = best_rare = 0.0
-        for key, strength in token.keys:
-            worth = index.get(key)
-            if worth is not None:
-                if worth * strength > best:
-                    best = worth * strength
-                if worth * strength * rarity[key] > best_rare:
-                    best_rare = worth * strength * rarity[key]
+    hits = rare = covered = 0.0
+    content = said.content
+    for token, verb, held in said.words:
+        best, best_rare = held.get(place, NOTHING)
         if token is clause.head:
             if act < 0.9 and best > 0.4 and token.low not in LIGHT:
                 # "Vacuum the hall" where the tool is about a vacuum.
                 hits += 0.5 * best
             best = max(best, 0.8 * act)
-            rare += max(best_rare, 0.8 if "=" + token.stem in profile.acts else 0.0)
+            rare += max(best_rare, 0.8 if verb in profile.acts else 0.0)
         else:
             hits += best * token.weight
-            if token.acts and "=" + token.stem in profile.acts:
+            if token.acts and verb in profile.acts:
                 best_rare = max(best_rare, 0.5)
             rare += best_rare
         if not token.kind and not token.stop:
             covered += best * token.weight
-            content += token.weight
         elif token.kind and best > 0.4:
             covered += best
             content += 1.0
     coverage = covered / content if content else 0.0
     missing = missing_of(profile, heard)
     values = 0.0
-    for parameter in profile.parameters:
-        if parameter.kind in {"email", "url", "id", "path"} and not heard.kinds.isdisjoint(SERVED_BY[parameter.kind]):
+    for parameter in wants.telling:
+        if parameter.kind == "enum":
+            if not parameter.enum.isdisjoint(said.lows):
+                values += 0.08
+        elif parameter.kind == "coordinate":
+            if COORDINATE.search(clause.text):
+                values += 0.1
+        elif not heard.kinds.isdisjoint(SERVED_BY[parameter.kind]):
             values += 0.1 if parameter.required else 0.05
-        elif parameter.kind == "coordinate" and COORDINATE.search(clause.text):
-            values += 0.1
-        elif parameter.kind == "enum" and any(token.low in parameter.enum for token in clause.tokens):
-            values += 0.08
     things = max(nouns, min(1.0, 0.6 * hits))
-    if unit_named(clause.tokens, profile):
+    if said.units and any(not one.stems.isdisjoint(said.units) for one in wants.numbers):
         values += 0.2
         things = max(things, 0.3)
     by_shell = False
@@ -184,10 +189,9 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
             things = max(things, 0.7)
         elif clause.mood is Mood.QUESTION and heard.values:
             things = max(things, 0.4)
-    searches = "search" in profile.acts and any(one.stems & QUERY for one in profile.required)
-    if clause.sought and searches and any(index.get(word, 0.0) >= 0.3 for word in _INSIDE):
+    if clause.sought and wants.searches and wants.inside:
         act, things = 1.0, max(things, 0.8)
-    if heard.picks and act >= 0.9 and any(one.kind == "id" for one in profile.required):
+    if heard.picks and act >= 0.9 and wants.an_id:
         things = max(things, 0.4)
     if profile.specific and act >= 0.9:
         things = max(things, 0.6)
@@ -198,10 +202,10 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
     apart = nouns < 0.3 and speaks_of_another_thing(clause, index)
     if apart:
         things *= 0.4
-    if act >= 0.7 and not missing and place_named(heard, profile):
+    if act >= 0.7 and not missing and not wants.placed.isdisjoint(heard.kinds):
         things = max(things, 0.3)
     own = act >= 0.95 and clause.head is not None and "=" + clause.head.stem in profile.acts
-    if own and profile.act == "search" and not missing and any(lack.stems & QUERY for lack in profile.required):
+    if own and profile.act == "search" and not missing and wants.asked:
         things = max(things, 0.3)
     if only and own and not profile.required and not apart:
         things = max(things, 0.3)
@@ -210,10 +214,7 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
         before = heard.kinds - {token.kind for token in heard.values}
         if any(not before.isdisjoint(SERVED_BY.get(lack.kind, ())) for lack in profile.required):
             things = max(things, 0.35)
-    for key, strength in heard.background.items():
-        worth = 0.8 * strength * index.get(key, 0.0) * rarity.get(key, 0.0)
-        if worth > things:
-            things = worth
+    things = max(things, said.background.get(place, 0.0))
     score = 0.35 * act + 0.4 * things + 0.25 * coverage + min(values, 0.2)
     against = 0.0
     if profile.act in lexicon().reading and is_unknown(clause):
@@ -224,24 +225,20 @@ def _fit(heard: Heard, offer: Offer, place: int, act: float, only: bool) -> Fit:
         against = 0.2
     sure = 0.12 if clause.head is not None and act >= 0.95 else 0.0
     lacks = lacking(tuple(one for one in missing if one.kind not in _BROUGHT) if place in offer.chained else missing)
-    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacks - against + listing(heard, profile)
+    rank = sure + score + 0.3 * min(rare, 2.0) + 0.15 * nouns - lacks - against + listing(heard, wants)
     if by_shell and clause.head is not None and "run" in clause.head.acts:
         rank += 0.15
-    if heard.globs and (pattern := [one for one in profile.required if one.kind == "path" or one.stems & _PATTERNS]):
+    if said.globs and wants.patterned:
         rank += (
             (0.5 if "glob" in index or "name" in index or "nam" in index else 0.3)
-            if pattern[0].stems & _PATTERNS
+            if wants.patterned[0].stems & PATTERNS
             else -0.3
         )
-    if heard.picks and any(parameter.kind == "id" for parameter in profile.required):
+    if heard.picks and wants.an_id:
         rank += 0.3
     if heard.values:
         codes = heard.counted.counts.get("id", 0)
-        if (
-            codes
-            and any(parameter.kind == "id" and parameter.required for parameter in profile.parameters)
-            and not missing
-        ):
+        if codes and wants.an_id and not missing:
             rank += 0.12
         rank += 0.04 * min(at_home(profile, heard.counted), 3) - 0.12 * min(homeless(profile, heard.counted), 3)
     return Fit(offered, score, rank, act, things, missing)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from understudy.engines.simulator.choosing.clauses import Clause
+from understudy.engines.simulator.choosing.gated import Gated, words_in
 from understudy.engines.simulator.choosing.offers import Offered
 from understudy.engines.simulator.choosing.profiles import Parameter, Profile
 from understudy.engines.simulator.choosing.serving import (
@@ -23,12 +23,11 @@ from understudy.engines.simulator.choosing.words import Token, tokens_of
 
 # Words of an id's name that do not say of what it is.
 ID_WORDS = frozenset("id ids uuid number numb ref refer key code no".split())
-_NO_ID = re.compile(
+_NO_ID = Gated(
     r"\bno (?:\w+ )?(?:id|number|reference|code)\b|\b(?:don'?t|do not|no idea|not sure|haven'?t|without|can'?t"
     r"|lost|forgot|forgotten"
     r"|mislaid)\b.{0,40}?\b(?:id|ids|number"
-    r"|reference|code|no\.)\b",
-    re.IGNORECASE,
+    r"|reference|code|no\.)\b"
 )
 
 
@@ -81,7 +80,7 @@ class Heard:
 
 def lacks_its_id(text: str) -> bool:
     """Whether a text says that the id of what it is about is not known."""
-    return bool(_NO_ID.search(text))
+    return bool(_NO_ID.search(text, words_in(text)))
 
 
 def lacked_in(text: str) -> frozenset[str]:
@@ -105,9 +104,8 @@ def heard_of(clause: Clause, background: dict[str, float] | None = None) -> Hear
                 keys[key] = strength
         if not token.covered and (not token.stop or token.keys) and token.kind in {"", "name", "code"}:
             content.append(token)
-    return Heard(
-        clause, keys, content, kinds, values, background or {}, values_of(values), bool(_NO_ID.search(clause.text))
-    )
+    lacks_id = bool(_NO_ID.search(clause.text, clause.words))
+    return Heard(clause, keys, content, kinds, values, background or {}, values_of(values), lacks_id)
 
 
 def _id_said(parameter: Parameter, profile: Profile, heard: Heard) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from understudy.engines.simulator.choosing.fit import fits
+from understudy.engines.simulator.choosing.fit import fits, may_score
 from understudy.engines.simulator.choosing.hearing import Fit, Heard
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.mending import mend
@@ -61,7 +61,7 @@ def _asks_of_here(heard: Heard, fit: Fit) -> bool:
         fit.things >= 0.8
         and fit.act >= 0.6
         and not fit.missing
-        and not is_general(heard.clause.text)
+        and not is_general(heard.clause.text, heard.clause.words)
         and fit.offered.profile.act in lexicon().reading
         and any(token.kind in {"name", "date", "id", "code"} for token in heard.values)
         and not _WHY.match(heard.clause.text)
@@ -103,16 +103,17 @@ def best_of(
 
     `without` are the names of tools that are not to be called.
     """
+    mood = heard.clause.mood
+    least = _LEAST.get(mood, 1.0)
+    if mood is Mood.STATEMENT and not may_score(heard, offer, least):
+        return None
     found = fits(heard, offer)
     if without:
         found = [fit for fit in found if fit.offered.tool.name not in without]
-    mood = heard.clause.mood
-    least = _LEAST.get(mood, 1.0)
     if mood is Mood.QUESTION and _is_general(heard):
         least += _GENERAL_MORE
     if mood is Mood.QUESTION and in_general:
         least = _LEAST[Mood.EXPLAIN]
-    summing = is_sum(heard.clause.text)
     for fit in found[:3]:
         if mood is Mood.EXPLAIN and "quoted" in heard.kinds and _translates(heard, fit):
             return fit
@@ -121,7 +122,11 @@ def best_of(
         if mood is Mood.STATEMENT and fit.offered.profile.act in lexicon().reading:
             # One who tells of something does not ask to look it up.
             continue
-        if summing and fit.offered.profile.act not in _SUMS and not fit.offered.profile.executes:
+        if (
+            is_sum(heard.clause.text, heard.clause.words)
+            and fit.offered.profile.act not in _SUMS
+            and not fit.offered.profile.executes
+        ):
             continue
         if fit.things < _LEAST_THINGS and not _clear_act(heard, fit):
             continue

@@ -33,12 +33,16 @@ Phrase = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """`acts` and `things` say which groups a phrase of stems belongs to; `hints` are one-way and weaker."""
+    """`acts` and `things` say which groups a phrase of stems belongs to; `hints` are one-way and weaker.
+
+    `first_words` says how long phrases are that begin with a word, `later_words` which may follow it in one.
+    """
 
     acts: dict[Phrase, tuple[str, ...]]
     things: dict[Phrase, tuple[str, ...]]
     hints: dict[Phrase, tuple[str, ...]]
     first_words: dict[str, int]
+    later_words: dict[str, frozenset[str]]
     near: dict[tuple[str, str], float]
     reading: frozenset[str]
     irregular: dict[str, str]
@@ -47,7 +51,7 @@ class Lexicon:
     kinds: dict[str, tuple[tuple[str, float], ...]]
 
     def stem(self, word: str) -> str:
-        return _stem(word)
+        return stem_of(word)
 
     def likeness(self, heard: str, offered: str) -> float:
         """How well an act that is asked for is served by an act that is offered, from 0 to 1."""
@@ -55,7 +59,8 @@ class Lexicon:
 
 
 @functools.lru_cache(maxsize=8_192)
-def _stem(word: str) -> str:
+def stem_of(word: str) -> str:
+    """The stem of a folded word, or of the one that it is a form of."""
     return stem(lexicon().irregular.get(word, word))
 
 
@@ -102,13 +107,17 @@ def lexicon() -> Lexicon:
         one, other, degree = line.split()
         near[one, other] = near[other, one] = float(degree)
     first_words: dict[str, int] = {}
+    later_words: dict[str, set[str]] = {}
     for phrase in (*acts, *things, *hints):
         first_words[phrase[0]] = max(first_words.get(phrase[0], 1), min(len(phrase), _LONGEST_PHRASE))
+        if len(phrase) > 1:
+            later_words.setdefault(phrase[0], set()).add(phrase[1])
     return Lexicon(
         {phrase: tuple(dict.fromkeys(found)) for phrase, found in acts.items()},
         {phrase: tuple(dict.fromkeys(found)) for phrase, found in things.items()},
         {phrase: tuple(dict.fromkeys(found)) for phrase, found in hints.items()},
         first_words,
+        {word: frozenset(later) for word, later in later_words.items()},
         near,
         frozenset(data["reading"].split(",")),
         irregular,

@@ -12,12 +12,13 @@ _NAMED = re.compile(
     r"(?P<name>[\w-]+(?: [\w-]+)?)? ?(?P<what>(?:sub-?)?agent|tool|function)\b",
     re.IGNORECASE,
 )
+_CALLED = ("tool", "agent", "function")
 _HELPERS = (("agent",), ("subagent",), ("task",), ("run", "agent"), ("start", "agent"), ("delegate",))
 
 
 def named_in(text: str, offer: Offer) -> Offered | None:
     """The tool that the text says to use, or the one that starts helpers where it says to use one of them."""
-    match = _NAMED.search(text)
+    match = _NAMED.search(text) if any(map(text.lower().__contains__, _CALLED)) else None
     if match is None:
         return None
     words = tuple(name_parts((match["name"] or "").replace("-", " ")))

@@ -12,6 +12,7 @@ from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.profiles import Profile, profile_of
 from understudy.engines.simulator.choosing.stems import stem
 from understudy.engines.simulator.choosing.traits import Matters, matters_of
+from understudy.engines.simulator.choosing.wanting import Wants, wants_of
 from understudy.wire.client_tools import ClientTool
 
 _REMEMBERED = 128
@@ -44,8 +45,8 @@ class Offer:
     """`rarity` is how much a word tells the tools apart, from 0 to 1; `verbs` are the tools' own verbs.
 
     `holders` says for a word which tools speak of it, by place, and how much it says of each; `doers` the same for acts
-    that were asked for before; `things` by place. `labels` are the words for what the tools' ids are of, `chained` the
-    places of the tools that another tool brings a value for.
+    that were asked for before; `things` and `wants` by place. `labels` are the words for what the tools' ids are of,
+    `options` the members of their enums, `chained` the places of the tools that another tool brings a value for.
     """
 
     tools: list[Offered]
@@ -54,7 +55,9 @@ class Offer:
     holders: dict[str, list[tuple[int, float]]]
     doers: dict[str, list[tuple[int, float]]]
     things: list[Things]
+    wants: list[Wants]
     labels: frozenset[str] = frozenset()
+    options: frozenset[str] = frozenset()
     chained: frozenset[int] = frozenset()
     initials: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     weighed: list[Matters] = field(default_factory=list[Matters])
@@ -62,7 +65,7 @@ class Offer:
     def matters(self) -> Matters:
         """What the tools speak of beyond their own words, worked out when it is first asked for."""
         if not self.weighed:
-            self.weighed.append(matters_of([offered.profile for offered in self.tools]))
+            self.weighed.append(matters_of([one.profile for one in self.tools], [one.tool for one in self.tools]))
         return self.weighed[0]
 
     def words_with(self, initial: str) -> list[str]:
@@ -90,8 +93,29 @@ class Offer:
 
 _offers: OrderedDict[tuple[int, ...], tuple[tuple[Profile, ...], Offer]] = OrderedDict()
 
+# The offers made last, by the very tools.
+_LATEST = 8
+_latest: OrderedDict[int, Offer] = OrderedDict()
+
 
 def offer_of(tools: Sequence[ClientTool]) -> Offer:
+    # As long as a tool is kept, no other has its id.
+    key = id(tools[0])
+    known = _latest.get(key)
+    if (
+        known is not None
+        and len(known.tools) == len(tools)
+        and all(offered.tool is tool for offered, tool in zip(known.tools, tools, strict=True))
+    ):
+        _latest.move_to_end(key)
+        return known
+    offer = _latest[key] = _offer_of(tools)
+    if len(_latest) > _LATEST:
+        _latest.popitem(last=False)
+    return offer
+
+
+def _offer_of(tools: Sequence[ClientTool]) -> Offer:
     offered = [Offered(tool, profile_of(tool)) for tool in tools]
     profiles = tuple(entry.profile for entry in offered)
     key = tuple(map(id, profiles))
@@ -106,7 +130,9 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
             same.holders,
             same.doers,
             same.things,
+            same.wants,
             same.labels,
+            same.options,
             same.chained,
             same.initials,
             same.weighed,
@@ -119,7 +145,8 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
     whole = math.log(many + 0.5)
     rarity = {word: math.log((many + 0.5) / len(held)) / whole if many > 1 else 1.0 for word, held in holders.items()}
     verbs = frozenset(verb for profile in profiles for verb in profile.verbs)
-    made = Offer(offered, rarity, verbs, holders, {}, [_things(profile, rarity) for profile in profiles])
+    things = [_things(profile, rarity) for profile in profiles]
+    made = Offer(offered, rarity, verbs, holders, {}, things, [wants_of(profile) for profile in profiles])
     made.labels = frozenset(
         word
         for profile in profiles
@@ -128,6 +155,7 @@ def offer_of(tools: Sequence[ClientTool]) -> Offer:
         for word in parameter.stems
         if word not in _OF_ANY
     )
+    made.options = frozenset(value for profile in profiles for one in profile.parameters for value in one.enum)
     made.chained = frozenset(place for place in range(many) if _is_chained(place, offered))
     _offers[key] = (profiles, made)
     if len(_offers) > _REMEMBERED:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from understudy.engines.simulator.choosing.adding import Adding
 from understudy.engines.simulator.choosing.clauses import Clause, clause_of, clauses_of
 from understudy.engines.simulator.choosing.denying import denied_by
-from understudy.engines.simulator.choosing.earlier import CORRECTS, MOST_BACK, PICKS, Earlier
+from understudy.engines.simulator.choosing.earlier import CORRECTS, MOST_BACK, Earlier, picks
 from understudy.engines.simulator.choosing.elaborating import (
     AGAIN,
     REPORTS,
@@ -21,6 +19,7 @@ from understudy.engines.simulator.choosing.elaborating import (
 )
 from understudy.engines.simulator.choosing.fit import fits
 from understudy.engines.simulator.choosing.followups import is_yes, offer_in, says_again
+from understudy.engines.simulator.choosing.gated import Gated, first_in, words_in
 from understudy.engines.simulator.choosing.hearing import Heard, heard_of, lacked_in, lacks_its_id
 from understudy.engines.simulator.choosing.judging import best_of
 from understudy.engines.simulator.choosing.moods import ONLY, Mood, forbids_tools, is_general, is_social
@@ -44,7 +43,7 @@ from understudy.engines.simulator.choosing.whole import heard_whole, joined, lik
 _MOST_STEPS = 16
 
 
-_TOO = re.compile(r"\b(?:too|lost|stolen|need)\b", re.IGNORECASE)
+_TOO = Gated(r"\b(?:too|lost|stolen|need)\b")
 
 
 def plan_of(offer: Offer, situation: Situation, *, must: bool = False, depth: int = 0) -> list[Step]:
@@ -91,7 +90,7 @@ class _Planner:
         self._situation = situation
         self._depth = depth
         self._whole: Heard | None = None
-        self._in_general = is_general(situation.asked)
+        self._in_general = is_general(situation.asked, words_in(situation.asked))
         self._denied: frozenset[str] = frozenset()
         # Whether a clause surely takes up the turn before or names its tool, and whether it seems to go on with it.
         self._taken_up = self._goes_back = False
@@ -112,7 +111,7 @@ class _Planner:
             self._whole.lacks_id, self._whole.lacked = lacks_id, lacked
         soft: set[int] = set()
         self._denied = self._adding.denied = denied_by(clauses, self._offer)
-        picks = bool(self._situation.earlier) and PICKS.search(asked) is not None
+        picking = bool(self._situation.earlier) and picks(asked)
         for number, clause in enumerate(clauses):
             if clause.mood in {Mood.SOCIAL, Mood.NEGATED, Mood.META}:
                 continue
@@ -141,8 +140,8 @@ class _Planner:
             if clause.refers_back:
                 heard.kinds |= kinds
             heard.lacks_id, heard.lacked = lacks_id, lacked
-            heard.picks = picks
-            if not steps and CORRECTS.match(clause.text):
+            heard.picks = picking
+            if not steps and CORRECTS.match(clause.text, first_in(clause.text)):
                 corrected = self._earlier.corrected(clause, heard)
                 if corrected:
                     steps += corrected
@@ -158,7 +157,7 @@ class _Planner:
             if steps and clause.mood is Mood.FRAGMENT and ONLY.match(clause.text) and not heard.values:
                 elaborate(steps, clause)
                 continue
-            if steps and REPORTS.match(clause.text):
+            if steps and REPORTS.match(clause.text, first_in(clause.text)):
                 # To say what came of it is the answer itself.
                 continue
             named = named_in(clause.text, self._offer) if clause.mood is not Mood.EXPLAIN else None
@@ -170,7 +169,12 @@ class _Planner:
             if best is not None and self._earlier.answers(clause, heard, best):
                 self._taken_up = True
                 continue
-            if best is not None and clause.refers_back and not heard.values and not AGAIN.search(clause.text):
+            if (
+                best is not None
+                and clause.refers_back
+                and not heard.values
+                and not AGAIN.search(clause.text, clause.words)
+            ):
                 planned = [
                     place for place, step in enumerate(steps) if step.tool is best.offered.tool and place in soft
                 ]
@@ -208,7 +212,7 @@ class _Planner:
                     self._taken_up = self._taken_up or all(token.kind or token.stop for token in clause.tokens)
                     continue
             if not steps:
-                several = self._earlier.all_of_them(clause, best or fits(heard, self._offer)[0])
+                several = self._earlier.all_of_them(clause, heard, best)
                 if several:
                     steps += several
                     self._taken_up = True
@@ -311,8 +315,11 @@ class _Planner:
     def _remember(self, background: dict[str, float], kinds: set[str], heard: Heard, share: float) -> None:
         if heard.clause.mood is Mood.EXPLAIN:
             return
+        before = background.get
         for key, strength in heard.keys.items():
-            background[key] = max(background.get(key, 0.0), share * strength)
+            strength *= share
+            if strength > before(key, 0.0):
+                background[key] = strength
         kinds |= heard.lasting
 
 

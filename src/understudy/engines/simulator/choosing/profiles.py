@@ -67,8 +67,8 @@ class Profile:
     """`act` is the leading act, `acts` each with its weight; `nouns` the keys of the name's things, one dict a thing.
 
     `index` says how much a stem or group says of the tool; `knowledge` that any question may be put to it;
-    `executes` that it takes a command line, `room` how many parameters it has of each kind, `hard` those of
-    the required ones whose values cannot be made up.
+    `executes` that it takes a command line, `room` how many parameters it has of each kind, `required` those that must
+    be given, `hard` those of them whose values cannot be made up.
     """
 
     act: str
@@ -81,11 +81,8 @@ class Profile:
     verbs: frozenset[str]
     executes: bool
     room: dict[str, int]
-    hard: tuple[Parameter, ...] = ()
-
-    @property
-    def required(self) -> list[Parameter]:
-        return [parameter for parameter in self.parameters if parameter.required]
+    required: tuple[Parameter, ...]
+    hard: tuple[Parameter, ...]
 
 
 _profiles: OrderedDict[tuple[str, str, bytes], Profile] = OrderedDict()
@@ -234,6 +231,7 @@ def _profile(tool: ClientTool) -> Profile:
         verbs,
         executes,
         _room(parameters),
+        tuple(parameter for parameter in parameters if parameter.required),
         tuple(parameter for parameter in parameters if parameter.required and parameter.kind in _HARD_KINDS),
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 
 from understudy.engines.simulator.choosing.offers import Offer
@@ -21,6 +22,9 @@ _REMEMBERED = 1024
 # Characters of the asks of one plan.
 _LONGEST = 4_000
 
+# Texts of a few thousand characters at most whose digests are kept.
+_DIGESTS = 256
+
 # In the place of the tools, which are a request's own and may be large.
 _NO_TOOL = ClientTool("", None, "", {})
 
@@ -31,13 +35,19 @@ _Key = tuple[bytes, tuple[int, ...], bool, int]
 _plans: OrderedDict[_Key, tuple[tuple[Profile, ...], list[tuple[int, Step]]]] = OrderedDict()
 
 
+@lru_cache(maxsize=_DIGESTS)
+def _digest(text: str) -> str:
+    """What stands for a text: that of a turn before comes again with each turn after it."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).hexdigest()
+
+
 def key_of(offer: Offer, situation: Situation, *, must: bool, depth: int) -> _Key:
     """All that a plan is made from."""
     said = [situation.tenant, situation.asked, str(len(situation.earlier))]
     for role, text in situation.earlier:
-        said += (role, text)
+        said += (role, _digest(text))
     for name, given, result in situation.made:
-        said += (name, repr(given), result)
+        said += (name, repr(given), _digest(result))
     framed = "".join([f"{len(one)}:{one}" for one in said])
     digest = blake2b(framed.encode("utf-8", "surrogatepass"), digest_size=20).digest()
     return digest, tuple([id(offered.profile) for offered in offer.tools]), must, depth

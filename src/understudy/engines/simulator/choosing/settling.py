@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from understudy.engines.simulator.choosing.clauses import Clause, clause_of
+from understudy.engines.simulator.choosing.elaborating import REPORTS
 from understudy.engines.simulator.choosing.hearing import Heard
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
@@ -15,10 +16,12 @@ from understudy.engines.simulator.choosing.weighing import Scales
 from understudy.engines.simulator.choosing.whole import heard_whole
 
 # What the rules' opinion counts beside the signs, in logarithms of odds.
-_FOR_PLANNED = 1.5
-_FOR_GOING_ON = 1.3
-_FOR_NOTHING = 1.4
-_FOR_NOTHING_NEW = 0.5
+_FOR_PLANNED = 0.9
+# The same where a command is to be run, or a path or address is said that the tool takes: the rules know these well.
+_FOR_PLAIN = 2.0
+_FOR_GOING_ON = 0.8
+_FOR_NOTHING = 1.2
+_FOR_NOTHING_NEW = 0.2
 _FOR_TALK = 0.8
 # From these shares on a clause by itself speaks for a tool that the rules have planned, and for one that they have not.
 _ENOUGH = 0.42
@@ -66,10 +69,15 @@ def likeliest_tool(
         if name in denied:
             continue
         if name in planned:
-            odds += _FOR_GOING_ON if surely else _FOR_PLANNED
+            odds += _FOR_GOING_ON if surely else _FOR_PLAIN if _is_plain(offered, whole) else _FOR_PLANNED
         if odds > most:
             best, most = offered, odds
     return best
+
+
+def _is_plain(offered: Offered, whole: Heard) -> bool:
+    profile = offered.profile
+    return profile.executes or any(kind in whole.kinds and kind in profile.room for kind in ("path", "url"))
 
 
 def parts_by_clause(clauses: list[Clause], scales: Scales, denied: frozenset[str]) -> list[Part]:
@@ -78,7 +86,9 @@ def parts_by_clause(clauses: list[Clause], scales: Scales, denied: frozenset[str
     if len(clauses) > _MOST_CLAUSES or sum(clause.mood in _ASKING for clause in clauses) < 2:
         return found
     for clause in clauses:
-        heard = None if clause.mood in _SILENT else heard_whole([clause])
+        # To say what came of it is the answer itself.
+        told = clause.mood in _SILENT or (found and REPORTS.match(clause.text))
+        heard = None if told else heard_whole([clause])
         if heard is None:
             continue
         brings = _things_of(found[-1].offered) if found else frozenset[str]()

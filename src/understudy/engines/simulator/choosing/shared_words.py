@@ -14,9 +14,11 @@ from understudy.engines.simulator.choosing.words import Token
 # How much of a match is left between words of one kindred group.
 _KIN = 0.6
 _MOST = 4.0
+# Words whose shares are kept, each for the tools it was said to.
+_REMEMBERED = 2_048
 
 
-class _Share(NamedTuple):
+class Share(NamedTuple):
     """What one word says of the tool at a place."""
 
     place: int
@@ -26,6 +28,9 @@ class _Share(NamedTuple):
     best: float
     covered: float
     weighed: float
+
+
+_known: dict[tuple[int, tuple[tuple[str, float], ...], Groups, float], list[Share]] = {}
 
 
 class Columns(NamedTuple):
@@ -43,11 +48,10 @@ class Columns(NamedTuple):
 
 
 class SharedWords:
-    """A turn is weighed as a whole and clause by clause: what each of its words says is worked out once."""
+    """What each word says of the tools is worked out once, for a turn is weighed as a whole and clause by clause."""
 
     def __init__(self, offer: Offer) -> None:
         self._offer = offer
-        self._known: dict[tuple[tuple[tuple[str, float], ...], Groups, float], list[_Share]] = {}
 
     def columns(self, content: Sequence[Token], tokens: Sequence[Token]) -> Columns:
         """`content` are those of the tokens that count."""
@@ -73,14 +77,16 @@ class SharedWords:
         lead = [one - (second if one == most > 0 else most) for one in best]
         return Columns(word, group, kin, best, first, lead, covered, weighed, strongest)
 
-    def _shares(self, token: Token, groups: Groups) -> list[_Share]:
-        key = (token.keys, groups, token.weight)
-        known = self._known.get(key)
+    def _shares(self, token: Token, groups: Groups) -> list[Share]:
+        key = (self._offer.matters().number, token.keys, groups, token.weight)
+        known = _known.get(key)
         if known is None:
-            known = self._known[key] = self._worked_out(token, groups)
+            if len(_known) >= _REMEMBERED:
+                _known.clear()
+            known = _known[key] = self._worked_out(token, groups)
         return known
 
-    def _worked_out(self, token: Token, groups: Groups) -> list[_Share]:
+    def _worked_out(self, token: Token, groups: Groups) -> list[Share]:
         offer = self._offer
         matters = offer.matters()
         many = len(offer.tools)
@@ -106,7 +112,7 @@ class SharedWords:
                     plain[place] = _KIN * worth
         weight = token.weight
         return [
-            _Share(
+            Share(
                 place,
                 weight * word[place],
                 weight * group[place],

@@ -9,9 +9,8 @@ from understudy.engines.simulator.choosing.hearing import Heard
 from understudy.engines.simulator.choosing.offers import Offer
 from understudy.engines.simulator.choosing.profiles import Parameter, Profile
 from understudy.engines.simulator.choosing.serving import SERVED_BY
+from understudy.engines.simulator.choosing.wanting import QUERY, Wants
 from understudy.engines.simulator.choosing.words import Token
-
-QUERY = frozenset("regex query q search term keyword keyword text search_term needl pattern titl name topic".split())
 
 
 def spell_out(heard: Heard, offer: Offer) -> None:
@@ -61,27 +60,18 @@ def takes_any(heard: Heard, profile: Profile) -> bool:
     return len(required) == 1 and required[0].kind == "text" and not required[0].array and has_object(heard)
 
 
-def place_named(heard: Heard, profile: Profile) -> bool:
-    """Whether there is a path or an address for a parameter that must have one."""
-    return any(
-        parameter.required and parameter.kind in {"path", "url", "email"} and parameter.kind in heard.kinds
-        for parameter in profile.parameters
-    )
-
-
 _UNITS = {"h": "hour", "hr": "hour", "hrs": "hour", "min": "minut", "mins": "minut", "sec": "second", "secs": "second"}
 
 
-def unit_named(tokens: list[Token], profile: Profile) -> bool:
-    """Whether a number stands before the name of the parameter that takes it: "40 minutes", "3 nights"."""
+def units_in(tokens: list[Token]) -> list[str]:
+    """The stems of what numbers are told of: "40 minutes", "3 nights"."""
+    found: list[str] = []
     for token, following in pairwise(tokens):
         if token.kind == "number" and (not following.stop or following.low in _UNITS):
-            for parameter in profile.parameters:
-                if parameter.kind == "number" and (
-                    following.stem in parameter.stems or _UNITS.get(following.low) in parameter.stems
-                ):
-                    return True
-    return False
+            found.append(following.stem)
+            if following.low in _UNITS:
+                found.append(_UNITS[following.low])
+    return found
 
 
 def lacking(missing: tuple[Parameter, ...]) -> float:
@@ -89,12 +79,9 @@ def lacking(missing: tuple[Parameter, ...]) -> float:
     return sum(0.25 if parameter.kind in {"path", "url"} else 0.08 for parameter in missing)
 
 
-def listing(heard: Heard, profile: Profile) -> float:
+def listing(heard: Heard, wants: Wants) -> float:
     """One value speaks against a tool for many, several for it."""
-    lists = any(
-        parameter.array and parameter.required and parameter.kind in SERVED_BY for parameter in profile.parameters
-    )
-    if not lists:
+    if not wants.listed:
         return 0.0
     many = sum(token.kind in {"path", "id", "url", "email", "number"} for token in heard.values)
     return 0.15 if many > 1 else -0.15

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -9,9 +10,12 @@ from dataclasses import dataclass, field
 
 from understudy.engines.simulator.choosing.kindred import kindred
 from understudy.engines.simulator.choosing.lexicon import lexicon
+from understudy.engines.simulator.choosing.meanings import direction_of_tool
 from understudy.engines.simulator.choosing.profiles import Profile
 from understudy.engines.simulator.choosing.stems import folded, stem
+from understudy.engines.simulator.choosing.vectors import Direction
 from understudy.engines.simulator.choosing.words import GENERIC
+from understudy.wire.client_tools import ClientTool
 
 _PARTS = re.compile(r"[ _-]+")
 
@@ -53,14 +57,20 @@ class Traits:
 
 @dataclass(slots=True)
 class Matters:
-    """`held` says which tools speak of a kindred group, by place, and how much; `rarity` how much that tells."""
+    """`held` says which tools speak of a kindred group, by place, and how much; `rarity` how much that tells.
+
+    `directions` is what each tool speaks of; `number` is no other's.
+    """
 
     traits: list[Traits]
+    directions: list[Direction]
     held: dict[int, list[tuple[int, float]]] = field(default_factory=dict[int, list[tuple[int, float]]])
     rarity: dict[int, float] = field(default_factory=dict[int, float])
+    number: int = field(default_factory=itertools.count().__next__)
 
 
-def matters_of(profiles: Sequence[Profile]) -> Matters:
+def matters_of(profiles: Sequence[Profile], tools: Sequence[ClientTool]) -> Matters:
+    """`tools` are those of the profiles, in their order."""
     groups = kindred().words
     held: dict[int, dict[int, float]] = {}
     for place, profile in enumerate(profiles):
@@ -73,6 +83,7 @@ def matters_of(profiles: Sequence[Profile]) -> Matters:
     whole = math.log(many + 0.5)
     return Matters(
         [_traits(profile) for profile in profiles],
+        [direction_of_tool(tool) for tool in tools],
         {group: list(there.items()) for group, there in held.items()},
         {group: math.log((many + 0.5) / len(there)) / whole if many > 1 else 1.0 for group, there in held.items()},
     )

@@ -44,10 +44,10 @@ class Weighed:
 
 
 @functools.cache
-def _weights() -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _weights() -> tuple[tuple[float, ...], tuple[float, ...], dict[str, float]]:
     text = resources.files("understudy.engines.simulator.choosing").joinpath("weights.json").read_text("utf-8")
     data = cast("dict[str, dict[str, float]]", json.loads(text))
-    return tuple(data["tool"][name] for name in TOOL), tuple(data["turn"][name] for name in TURN)
+    return tuple(data["tool"][name] for name in TOOL), tuple(data["turn"][name] for name in TURN), data["said"]
 
 
 class Scales:
@@ -64,9 +64,10 @@ class Scales:
 
     def weighed(self, asked: str, clauses: list[Clause], whole: Heard, brings: frozenset[str] = frozenset()) -> Weighed:
         """`brings`: stems of what a call that is planned before may bring the id of."""
-        signs = self.signs(asked, clauses, whole, brings)
-        tool, turn = _weights()
+        signs = signs_of(asked, clauses, whole, self.offer, self._past, self._shared, brings, far=False)
+        tool, turn, said = _weights()
         odds = [_FAR] * len(signs.tools)
         for place in signs.near:
             odds[place] = sum(map(mul, tool, signs.tools[place]))
-        return Weighed(odds, sum(map(mul, turn, signs.turn)))
+        talk = sum(said[mark] for mark in signs.said if mark in said)
+        return Weighed(odds, talk + sum(map(mul, turn, signs.turn)))

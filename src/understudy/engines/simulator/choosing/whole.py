@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from understudy.engines.simulator.choosing.clauses import Clause
 from understudy.engines.simulator.choosing.fit import fits, speaks_of_another_thing
+from understudy.engines.simulator.choosing.gated import Gated, words_in
 from understudy.engines.simulator.choosing.hearing import Fit, Heard, heard_of
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.moods import Mood
@@ -62,11 +61,10 @@ def heard_whole(clauses: list[Clause]) -> Heard | None:
 
 
 # What is told as over and done asks for nothing.
-DONE = re.compile(
+DONE = Gated(
     r"\b(?:already|just so you know|for your information|fyi|no need|nothing (?:left|else"
     r"|more)(?: for you)? to do|taken care of"
-    r"|no action|sorted (?:it|that)|all sorted|was (?:too|so|very|really))\b",
-    re.IGNORECASE,
+    r"|no action|sorted (?:it|that)|all sorted|was (?:too|so|very|really))\b"
 )
 # What one who talks does himself with the words he is given.
 _REWORDING = frozenset("proofread rewrite rephrase paraphrase reword".split())
@@ -112,7 +110,8 @@ def whole_fit(clauses: list[Clause], heard: Heard, offer: Offer, *, lacking: boo
     known = lexicon()
     strong = sum(token.kind in _STRONG_VALUES for token in heard.values)
     if _wants_talk(clauses, best, offer) or (
-        Mood.REQUEST not in {clause.mood for clause in clauses} and DONE.search(heard.clause.text)
+        Mood.REQUEST not in {clause.mood for clause in clauses}
+        and DONE.search(heard.clause.text, words_in(heard.clause.text))
     ):
         return None
     if (best.missing and not lacking) or (best.rank - second < _MARGIN and best.things < 0.6):
@@ -177,7 +176,7 @@ def only_taker(clauses: list[Clause], heard: Heard, offer: Offer, *, earlier: bo
     if not takers or (len(takers) > 1 and takers[0].rank - takers[1].rank < 0.03):
         return None
     taker = takers[0]
-    if _wants_talk(clauses, taker, offer) or DONE.search(heard.clause.text):
+    if _wants_talk(clauses, taker, offer) or DONE.search(heard.clause.text, words_in(heard.clause.text)):
         return None
     if taker.offered.profile.act in known.reading:
         return taker if codes or here or at_home(taker.offered.profile, heard.counted) > 1 else None

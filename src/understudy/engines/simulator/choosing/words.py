@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
 
-from understudy.engines.simulator.choosing.lexicon import HINT, SAME_GROUP, Lexicon, lexicon
+from understudy.engines.simulator.choosing.grouping import add_groups
+from understudy.engines.simulator.choosing.lexicon import SAME_GROUP, Lexicon, lexicon
 from understudy.engines.simulator.choosing.stems import folded
 
 _MONTH = (
@@ -18,7 +22,9 @@ _MONTH = (
     r"|enero)"
 )
 _TOKEN = re.compile(
-    r"(?P<url>https?://[^\s<>\"]+|www\.[^\s<>\"]+|\b[\w-]{1,64}(?:\.[\w-]{1,64}){0,8}\.(?:com|org|net|io|dev|gov|edu|uk"
+    # What most texts consist of, before all else is tried: a word that can be nothing but one.
+    r"\s*+(?:(?P<plain>(?-i:[A-Za-z]+(?:'[A-Za-z]+)?)(?=[,;?!)]|\s(?!\d)|[.:](?:\s(?!\d)|$)|$))"
+    r"|(?P<url>https?://[^\s<>\"]+|www\.[^\s<>\"]+|\b[\w-]{1,64}(?:\.[\w-]{1,64}){0,8}\.(?:com|org|net|io|dev|gov|edu|uk"
     r"|ai)\b(?!@)(?:/\S*)?)"
     r"|(?P<email>[\w.+-]{1,64}@[\w-]{1,64}\.[\w.-]*\w)"
     r"|(?P<quoted>\"[^\"\n]+\"|“[^”\n]+”|(?<!\w)‘[^’\n]+’|(?<!\w)'[^'\n]+'(?!\w)|`[^`\n]+`|「[^」\n]+」|«[^»\n]+»)"
@@ -34,7 +40,7 @@ _TOKEN = re.compile(
     r"|[A-Za-z]{1,32}\d{2,}\w*|\d{2,}-\d[\d-]+)"
     r"|(?P<code>[A-Za-z]{1,32}(?:_[A-Za-z0-9]{1,32}){1,8})"
     r"|(?P<number>[$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?%?)"
-    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?)",
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)?))",
     re.IGNORECASE,
 )
 _CASED_ID = re.compile(
@@ -45,7 +51,6 @@ _JAPANESE_VALUE = re.compile(r"[\u30a0-\u30ff\u4e00-\u9fff]{2,}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _BEFORE_YEARS = frozenset("in since until before after year by during early late".split())
-_ID_WORD = re.compile(r"[a-z]{2,}")
 _DAYS = frozenset(
     "today tomorrow tonight yesterday monday tuesday wednesday thursday friday saturday sunday weekend morning "
     "evening "
@@ -101,7 +106,8 @@ GENERIC = frozenset(
 )
 
 
-_LIGHT = frozenset("get put take make set do give let go come keep hold turn".split())
+# Words that are kept.
+_REMEMBERED = 2_048
 
 
 @dataclass(slots=True)
@@ -121,22 +127,30 @@ class Token:
     covered: bool = False
 
 
-def tokens_of(text: str, verbs: Collection[str] = ()) -> list[Token]:
-    """The tokens of `text`, with the groups of the words and phrases in it. `verbs`: stems that are acts, too."""
+def tokens_of(text: str, verbs: Collection[str] = (), most: int = 0) -> list[Token]:
+    """The tokens of `text`, with the groups of the words and phrases in it. `verbs`: stems that are acts, too.
+
+    `most`: so many of the tokens are enough, unless letters are not ASCII.
+    """
     known = lexicon()
     found: list[Token] = []
-    for match in _TOKEN.finditer(text):
+    matches = _TOKEN.finditer(text)
+    for match in islice(matches, most) if most and text.isascii() else matches:
         kind = match.lastgroup or "word"
-        word = match.group()
+        word = match[kind]
+        start, end = match.span(kind)
+        if kind == "plain":
+            found.append(_word_token(found, word, start, end, verbs))
+            continue
         if kind == "id" and not _CASED_ID.fullmatch(word):
             kind = "word"
         if kind == "path" and "/" not in word and "\\" not in word and word.lower() in {"e.g", "i.e", "etc.and"}:
             kind = "word"
-        low = folded(word).replace("’", "'")
         if kind == "word":
-            _add_word(found, word, low, match.start(), known, verbs)
+            found.append(_word_token(found, word, start, end, verbs))
         else:
-            found.append(Token(word, low, low, kind, match.start(), match.end()))
+            low = folded(word).replace("’", "'")
+            found.append(Token(word, low, low, kind, start, end))
     if not text.isascii() and _JAPANESE.search(text):
         return _japanese(text, known) + [token for token in found if token.kind]
     for place, token in enumerate(found):
@@ -145,26 +159,40 @@ def tokens_of(text: str, verbs: Collection[str] = ()) -> list[Token]:
     # A word is written large at the beginning of a sentence, too: it is a name there only if it stands alone.
     if len(found) > 1 and found[0].kind == "name" and found[1].kind == "" and not found[1].stop:
         found[0].kind = ""
-    _add_groups(found, known, verbs)
+    add_groups(found, verbs)
     return found
 
 
-def _add_word(found: list[Token], word: str, low: str, start: int, known: Lexicon, verbs: Collection[str]) -> None:
-    end = start + len(word)
+class _Word(NamedTuple):
+    """A word as it is wherever it stands. `large`: it is written with a large letter, and is no day and no number;
+    `shouted`: with large letters only; `known`: it is a word of the thesaurus."""
+
+    low: str
+    stem: str
+    kind: str
+    stop: bool
+    weight: float
+    letter: bool
+    large: bool
+    shouted: bool
+    known: bool
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _word(word: str) -> _Word:
+    known = lexicon()
+    low = folded(word).replace("’", "'")
     bare = low
     if low.endswith(("'s", "s'")):
         bare = low[:-2] if low.endswith("'s") else low[:-1]
-    if len(word) == 1 and word.isupper() and word != "I" and found and not found[-1].stop:
-        # "Lift A", "team B"
-        found.append(Token(word, low, low, "code", start, end))
-        return
+    letter = len(word) == 1 and word.isupper() and word != "I"
     if bare in STOP or low in STOP:
         kind = "number" if bare in _NUMBERS else ""
-        found.append(Token(word, low, known.stem(bare.replace("'", "")), kind, start, end, stop=True, weight=0.0))
-        return
+        return _Word(low, known.stem(bare.replace("'", "")), kind, True, 0.0, letter, False, False, False)
     bare = bare.replace("'", "")
     stemmed = known.stem(bare)
     kind = ""
+    large = shouted = False
     if bare in _DAYS or (bare in _MONTHS and (word[0].isupper() or bare not in {"may", "march", "mars"})):
         kind = "date"
     elif bare in _NUMBERS:
@@ -172,73 +200,26 @@ def _add_word(found: list[Token], word: str, low: str, start: int, known: Lexico
     elif word[0].islower() and _CAMEL.search(word):
         kind = "code"
     elif word[0].isupper():
-        initial = not found or (found[-1].text in {"and", "And"} and len(found) == 1)
-        plain = (stemmed,) in known.acts or (stemmed,) in known.things or bare in known.foreign
-        if len(word) > 1 and word.isupper() and bare != "ok":
-            kind = "code" if not (initial and plain) else ""
-        elif not initial or not (plain or stemmed in verbs):
+        large = True
+        shouted = len(word) > 1 and word.isupper() and bare != "ok"
+    plain = (stemmed,) in known.acts or (stemmed,) in known.things or bare in known.foreign
+    weight = 0.25 if stemmed in GENERIC else 1.0
+    return _Word(low, stemmed, kind, False, weight, letter, large, shouted, plain)
+
+
+def _word_token(found: list[Token], text: str, start: int, end: int, verbs: Collection[str]) -> Token:
+    """The token of a word behind those that were `found` before it."""
+    low, stemmed, kind, stop, weight, letter, large, shouted, known = _word(text)
+    if letter and found and not found[-1].stop:
+        # "Lift A", "team B"
+        return Token(text, low, low, "code", start, end)
+    if large:
+        initial = not found or (len(found) == 1 and found[0].text in {"and", "And"})
+        if shouted:
+            kind = "code" if not (initial and known) else ""
+        elif not initial or not (known or stemmed in verbs):
             kind = "name"
-    found.append(Token(word, low, stemmed, kind, start, end, weight=0.25 if stemmed in GENERIC else 1.0))
-
-
-def _add_groups(found: list[Token], known: Lexicon, verbs: Collection[str]) -> None:
-    stems = [token.stem for token in found]
-    for place, token in enumerate(found):
-        keys: dict[str, float] = {} if token.stop else {token.stem: 1.0}
-        acts: list[str] = []
-        if token.kind in known.kinds:
-            for key, strength in known.kinds[token.kind]:
-                keys.setdefault(key, strength)
-        elif token.kind in {"id", "code"}:
-            for part in _ID_WORD.findall(token.low):
-                keys.setdefault(known.stem(part), 0.6)
-        if place + 1 < len(found) and token.end + 1 == found[place + 1].start and token.stem.isalpha():
-            keys.setdefault(known.stem(token.low + found[place + 1].low), 0.9)
-        if token.stem in verbs and not token.kind:
-            acts.append("=" + token.stem)
-        if token.stem.startswith("un") and len(token.stem) > 5 and token.stem[2] not in "idl":
-            # "Unpaid" speaks of paying.
-            keys.setdefault(known.stem(token.low[2:]), 0.6)
-        for length in range(known.first_words.get(token.stem, 0), 0, -1):
-            phrase = tuple(stems[place : place + length])
-            if len(phrase) < length or (length == 1 and token.stop):
-                continue
-            groups = known.things.get(phrase, ())
-            for group in groups:
-                keys.setdefault(group, SAME_GROUP)
-            for group in known.hints.get(phrase, ()):
-                keys.setdefault(group, HINT if group[0] == "#" else HINT + 0.15)
-            found_acts = known.acts.get(phrase, ())
-            acts += [act for act in found_acts if act not in acts]
-            if length > 1 and (groups or found_acts):
-                if groups:
-                    token.weight = max(token.weight, 1.0)
-                for other in found[place + 1 : place + length]:
-                    other.covered = True
-                if found_acts:
-                    if token.stem in _LIGHT:
-                        # "Get rid of it" is no getting.
-                        acts = [act for act in acts if act[0] != "="]
-                    break
-        for target in known.foreign.get(token.low) or _without_clitic(token.low, known):
-            stemmed = known.stem(target)
-            keys.setdefault(stemmed, 0.95)
-            acts += [act for act in known.acts.get((stemmed,), ()) if act not in acts]
-            for group in known.things.get((stemmed,), ()):
-                keys.setdefault(group, SAME_GROUP)
-        token.keys = tuple(keys.items())
-        token.acts = tuple(acts)
-
-
-# Spanish and Italian verbs are written together with their object: "resérvame".
-_CLITIC = re.compile(r"(?:(?:me|te|se|nos|mi|ci)?(?:l[aoe]s?)|me|te|se|nos|mi)$")
-
-
-def _without_clitic(low: str, known: Lexicon) -> tuple[str, ...]:
-    if len(low) < 6:
-        return ()
-    match = _CLITIC.search(low)
-    return known.foreign.get(low[: match.start()], ()) if match and match.start() >= 4 else ()
+    return Token(text, low, stemmed, kind, start, end, (), (), stop, weight)
 
 
 def _japanese(text: str, known: Lexicon) -> list[Token]:

@@ -24,7 +24,8 @@ BREAKS: Final = words.PREPOSITIONS | frozenset(
     we'd it's what's where's who's let's without only around across along up off out asap today tonight tomorrow
     away back down as soon possible instead though maybe like least costs cost goes go gets needs need wants want
     makes comes says means runs keep keeps still once twice someone anyone everyone something anything whether
-    actually really already ich du er sie wir mir mich dir uns bitte ist sind war für von mit bei nach zu zum
+    actually really already lately recently yet he's she's they're we're you're that's there's isn't wasn't won't
+    ich du er sie wir mir mich dir uns bitte ist sind war für von mit bei nach zu zum
     zur im am um auf aus den dem des der die das ein eine einen je tu il nous vous pour avec dans sur le la les
     un une des du est sont qui que et à de en au aux el los las por para con del al una es son y o""".split()
 )

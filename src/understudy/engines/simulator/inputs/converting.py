@@ -18,6 +18,7 @@ from .values import Text, read_text
 _CENTS: Final = re.compile(r"\b(?:in cents|cents|minor units?|pence|smallest (?:currency )?unit)\b")
 _CODED: Final = re.compile(r"\b(?:iso|codes?|bcp|en|fr|es)\b")
 _CLOCK: Final = re.compile(r"hh:mm|24.?h")
+_ZONED: Final = re.compile(r"T.*(?:[Zz]|[+-]\d{2}:\d{2})$")
 _MONTHLY: Final = re.compile(r"\byyyy-mm\b(?!-)")
 _MONTH: Final = re.compile(r"\d{4}-\d\d\b")
 _YEAR: Final = re.compile(r"\d{4}")
@@ -51,7 +52,11 @@ def converted(one: Hint, value: Value, ask: Text, today: date | None, tool_stems
         hour = dates.clock(text, late=_late(ask))
         return MISSING if day is None or hour is None else f"{day}T{hour}:00Z"
     if form == "date-time":
-        return text.replace(" ", "T") if "T" in text.replace(" ", "T") and text[:1].isdigit() else MISSING
+        moment = text.replace(" ", "T")
+        if "T" not in moment or not text[:1].isdigit():
+            return MISSING
+        # The format asks for a zone; what says none is taken as it is told.
+        return moment if _ZONED.search(moment) else f"{moment}:00Z" if moment.count(":") == 1 else moment + "Z"
     if (
         form == "date"
         or "yyyy-mm-dd" in one.description

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from . import dates, words
 from .assigning import Assignment, Span, overlaps, within
 from .chunks import opens_sentence
+from .commanding import command_in
 from .converting import converted, number
 from .days import days_of, month_of
 from .finishing import created, finish, head_of
@@ -18,7 +19,7 @@ from .free_text import about, free_text
 from .hints import Hint, alternatives, hint
 from .lists import divided, listed, rest_of, tagged
 from .making import MISSING
-from .meanings import is_meant, option_meant
+from .meanings import is_meant, option_meant, option_nearest
 from .members import member, mentions, yes_or_no
 from .merging import Schema
 from .properties import hints_of, plain
@@ -205,6 +206,8 @@ class Filler:
                 return inner or MISSING
             # An optional one is meant where two of its properties are, and not only by names.
             return inner if len(inner) > 1 and not all(isinstance(part, str) for part in inner.values()) else MISSING
+        if "tail" in one.kinds and (line := command_in(text.text)):
+            return line
         if "array" not in one.types and text.pairs:
             for pair in text.pairs:
                 if one.stems == pair.stems or (one.own and one.own <= pair.stems):
@@ -232,7 +235,13 @@ class Filler:
         meant = option_meant(options, text, self.tool_stems)
         if meant is not None:
             return meant
-        return self.memory.option(one, options) if one.required else MISSING
+        if not one.required:
+            return MISSING
+        told = self.memory.option(one, options)
+        if told is not MISSING:
+            return told
+        nearest = option_nearest(options, text, self.tool_stems)
+        return MISSING if nearest is None else nearest
 
     def _boolean(self, one: Hint, text: Text) -> Any:
         told = yes_or_no(one, text, self.tool_stems, self.described)

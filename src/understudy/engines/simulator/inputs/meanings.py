@@ -11,6 +11,7 @@ from typing import Any, Final
 from understudy.engines.simulator.choosing.kindred import Groups, kindred
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.stems import folded
+from understudy.engines.simulator.choosing.vectors import direction_of, likeness
 from understudy.engines.simulator.choosing.words import STOP
 
 from . import words
@@ -19,6 +20,10 @@ from .values import Text
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _LONGEST: Final = 1_500
+# Words of a text that are compared with options, and how near one must be, and how much nearer than to the next.
+_MOST_SAID: Final = 16
+_NEAR: Final = 0.5
+_CLEARLY: Final = 0.1
 
 
 @lru_cache(maxsize=64)
@@ -71,6 +76,23 @@ def option_meant(options: list[Any], text: Text, without: Collection[str]) -> An
     if not best or worth[best] < 0.5 or sum(value > worth[best] - 0.2 for value in worth.values()) > 1:
         return None
     return best
+
+
+def option_nearest(options: list[Any], text: Text, without: Collection[str]) -> Any:
+    """The option that is nearest in meaning to some word of a text, where it is near and no other is as near."""
+    stem = lexicon().stem
+    said = dict.fromkeys(word for word in _WORD.findall(text.text[:_LONGEST].lower()) if word not in STOP)
+    towards = [direction_of(word) for word in list(said)[:_MOST_SAID] if stem(folded(word)) not in without]
+    worth: dict[str, float] = {}
+    for option in options:
+        if not isinstance(option, str):
+            return None
+        ways = [direction_of(part.lower()) for part in words.name_words(option)]
+        worth[option] = max((likeness(one, way) for one in towards for way in ways), default=0.0)
+    ranked = sorted(worth, key=lambda option: -worth[option])
+    if len(ranked) < 2 or worth[ranked[0]] < _NEAR or worth[ranked[0]] - worth[ranked[1]] < _CLEARLY:
+        return None
+    return ranked[0]
 
 
 def akin(name: str, beside: Collection[str]) -> bool:

@@ -41,6 +41,10 @@ _MATTERS: Final = frozenset(
     cause problem colour color size unit breed crop variety dish language""".split()
 )
 _NAMED: Final = frozenset(words.stem(word) for word in "title breed crop variety dish language".split())
+_HYPHENED: Final = re.compile(r"[a-z]{2,}(?:-[a-z]{2,})+")
+_PREFIX: Final = re.compile(r"([A-Za-z]{2,4})[-_]?\d")
+_CELLS: Final = re.compile(r"[A-Z]{1,2}\d{1,4}:[A-Z]{1,2}\d{1,4}")
+_DOCTORS: Final = frozenset(words.stem(word) for word in "doctor physician dentist vet surgeon therapist".split())
 _NUMBERS_ONLY: Final = {"number": 0, "percent": 0, "money": 0}
 _LABELS: Final = frozenset(words.stem(word) for word in "number no id nr ref reference code # member card".split())
 
@@ -131,6 +135,10 @@ def scored(
                 kind == "number" and codes and one.required and value.unit not in words.MEASURES and len(value.text) > 2
             ):
                 score = max(score, 18.0)
+            if kind == "id":
+                score += _spelled(one, value)
+            if kind == "name" and value.text.startswith(("Dr ", "Dr. ")) and one.own & _DOCTORS:
+                score += 12
             if kind == "object" and weak and _is_weak(value):
                 score = min(score, 8.0)
             if matter and kind in ("name", "object", "phrase"):
@@ -142,6 +150,23 @@ def scored(
             if score > 0:
                 found.append((score - value.start * 0.002, value))
     return found
+
+
+def _spelled(one: Hint, value: Value) -> float:
+    """What the letters of a code say: "SK-20" is a `sku`, and "B2:D9" a range."""
+    if _CELLS.fullmatch(value.text):
+        return 12.0 if "rang" in one.own else 0.0
+    prefix = _PREFIX.match(value.text)
+    if prefix is None:
+        return 0.0
+    letters = prefix[1].lower()
+    return 5.0 if any(_begins(letters, word) for word in words.name_words(one.name)) else 0.0
+
+
+def _begins(letters: str, word: str) -> bool:
+    """Whether a word begins with the first of the letters and has the others after it, in their order."""
+    rest = iter(word.lower())
+    return word[:1].lower() == letters[0] and all(letter in rest for letter in letters)
 
 
 def _is_weak(value: Value) -> bool:
@@ -302,7 +327,8 @@ def _worded(one: Hint, value: Value, text: Text, tool_stems: frozenset[str], des
         if any(char.isdigit() or char.isupper() for char in inside):
             score += 2
         if "-" in inside:
-            score += 2
+            # "june-news" is what something is called.
+            score += 8 if _HYPHENED.fullmatch(value.text) else 2
         if value.kind == "object" and one.kinds.get("object") == 16 and text.stems[:1] and text.stems[0] in _ASKING:
             # "What is the boiling point of acetone?": what is asked for is not the thing that it is asked of.
             score -= 3

@@ -10,7 +10,7 @@ from . import words
 
 _MONTH: Final = "(?:" + "|".join(sorted(words.MONTH_NUMBERS, key=lambda name: (-len(name), name))) + ")"
 _LONE_MONTH: Final = (
-    r"\b(?:january|february|april|june|july|august|september|october|november|december)\b(?:\s\d{4}\b)?"
+    r"\b(?:january|february|april|june|july|august|september|october|november|december)\b(?!-[a-z])(?:\s\d{4}\b)?"
 )
 _DAY: Final = r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)day"
 _NUMBER: Final = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2}(?![\d,])|\d+(?:\.\d+)?"

@@ -68,10 +68,6 @@ class Checker:
         self._validator = _compile(schema)
         self.kept: dict[str, object] = {}
 
-    @property
-    def judges(self) -> bool:
-        return self._validator is not None
-
     def keep(self, name: str, make: Callable[[], T]) -> T:
         """What else is worked out of the schema, once."""
         if name not in self.kept:

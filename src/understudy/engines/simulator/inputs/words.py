@@ -212,7 +212,8 @@ POINTING: Final = frozenset(
 
 # After the thing of which something is said, where the first word of a sentence is no command.
 SAYING_OF: Final = frozenset(
-    """is are was were has have had needs need can could should will won't isn't and or""".split()
+    """is are was were has have had needs need can could should will won't isn't and or did
+    didn't got gets wants wasn't hasn't doesn't does takes""".split()
 )
 
 ORDINALS: Final = frozenset(
