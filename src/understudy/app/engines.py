@@ -81,7 +81,7 @@ def _external_model(name: str, url: str, key: str | None, settings: EngineSettin
 
 
 def _openai_compatible(name: str, base_url: str, key: str | None, settings: EngineSettings) -> Engine:
-    from understudy.engines.openai_compatible.dialects import DIALECTS
+    from understudy.engines.openai_compatible.dialects import DIALECTS, changed
     from understudy.engines.openai_compatible.engine import OpenAICompatibleEngine
     from understudy.engines.openai_compatible.http import Timeouts
 
@@ -89,9 +89,9 @@ def _openai_compatible(name: str, base_url: str, key: str | None, settings: Engi
     if dialect is None:
         raise SettingsError(f"engines.{name}.dialect: there is {', '.join(DIALECTS)}.")
     try:
-        dialect = replace(dialect, **settings.options)
-    except TypeError as error:
-        raise SettingsError(f"engines.{name}.options: {error}.") from None
+        dialect = changed(dialect, settings.options)
+    except ValueError as error:
+        raise SettingsError(f"engines.{name}.options.{error}.") from None
     timeouts = Timeouts(settings.connect_timeout, settings.first_byte_timeout, settings.idle_timeout)
     secret = None if key is None else SecretStr(key)
     return OpenAICompatibleEngine(name, base_url, secret, dialect=dialect, timeouts=timeouts)

@@ -6,8 +6,11 @@ matter of the model it serves, so every field can be set by the operator (`datac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +94,25 @@ DIALECTS: Final[dict[str, Dialect]] = {
         Dialect("generic", top_k=False, parallel_tool_calls=False, thinking=None),
     )
 }
+
+
+# What a server may not have at all.
+_MAY_BE_NONE: Final = ("structured_outputs", "thinking", "no_effort", "thinking_history", "prefill", "count_route")
+
+
+def changed(dialect: Dialect, options: Mapping[str, Any]) -> Dialect:
+    """`dialect` with what an operator says of the server instead. TOML knows no null, so false turns a feature off.
+
+    Raises ValueError for a name that is no field's, and for a value that the field cannot have.
+    """
+    fields = get_type_hints(Dialect)
+    given: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in fields:
+            raise ValueError(f"{name}: there is {', '.join(fields)}")
+        told = None if value is False and name in _MAY_BE_NONE else value
+        try:
+            given[name] = TypeAdapter[Any](fields[name]).validate_python(told, strict=True)
+        except ValidationError as error:
+            raise ValueError(f"{name}: {error.errors(include_url=False)[0]['msg']}") from None
+    return replace(dialect, **given)
