@@ -16,7 +16,7 @@ from understudy.engines.simulator.choosing.weighing import Scales
 from understudy.engines.simulator.choosing.whole import heard_whole
 
 # What the rules' opinion counts beside the signs, in logarithms of odds.
-_FOR_PLANNED = 0.9
+_FOR_PLANNED = 1.2
 # The same where a command is to be run, or a path or address is said that the tool takes: the rules know these well.
 _FOR_PLAIN = 2.0
 _FOR_GOING_ON = 0.8
