@@ -105,15 +105,14 @@ def split(tokens: array[int], sizes: Sequence[int]) -> Iterator[tuple[str, int]]
     several tokens stays in one piece, which then has more tokens than asked for.
     """
     decode_bytes = _tokenizer().decode_bytes
-    numbers = tokens.tolist()
-    start, most = 0, len(numbers)
+    start, most = 0, len(tokens)
     for size in cycle(sizes):
         if start >= most:
             return
         end = min(start + size, most)
         while True:
             try:
-                piece = decode_bytes(numbers[start:end]).decode("utf-8")
+                piece = decode_bytes(tokens[start:end].tolist()).decode("utf-8")
                 break
             except UnicodeDecodeError:
                 if end == most:
