@@ -139,7 +139,8 @@ class Blocks:
         if self._kind != "text" or self._cutter is not None:
             return start
         index, tokens, place = self._index, self.output_tokens, start
-        for event in batch[start:] if start else batch:
+        while place < len(batch):
+            event = batch[place]
             if not isinstance(event, TextDelta) or not event.text or tokens + event.tokens > most:
                 break
             tokens += event.tokens
