@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Hashable
 from typing import Any
 
 import pytest
@@ -70,7 +70,7 @@ class Watched(KnownBodies):
         super().__init__(shortest)
         self.found: list[KnownBody] = []
 
-    def find(self, text: bytes, owner: str) -> KnownBody | None:
+    def find(self, text: bytes, owner: Hashable) -> KnownBody | None:
         known = super().find(text, owner)
         if known is not None:
             self.found.append(known)

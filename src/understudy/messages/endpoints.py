@@ -56,10 +56,10 @@ def _caller(exchange: Exchange) -> Principal:
     return exchange.principal
 
 
-def _owner(exchange: Exchange) -> str:
+def _owner(exchange: Exchange) -> tuple[str, str | None]:
     """Whose bodies are never compared with any other's."""
     caller = _caller(exchange)
-    return f"{caller.organization_id} {caller.workspace_id}"
+    return caller.organization_id, caller.workspace_id
 
 
 class MessagesEndpoints:

@@ -8,7 +8,7 @@ out about the beginning of a conversation still holds, and can be noted with it.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from itertools import pairwise
 from json import JSONDecoder
 from typing import Any, Final, TypeAlias, cast
@@ -75,9 +75,9 @@ class KnownBody:
 
     def worth_noting(self, after: int = -1) -> frozenset[int]:
         """Of how many first messages, beyond `after`, notes are worth taking: of none, which serves other conversations
-        with the same tools, and of nearly all, for the next turn may take some back. That of all is told at the end."""
+        with the same tools, and of nearly all and all, for the next turn may take some back."""
         messages = len(self.segments)
-        return frozenset(place for place in (0, *range(max(messages - _LAST, 1), messages)) if place > after)
+        return frozenset(place for place in (0, *range(max(messages - _LAST, 1), messages + 1)) if place > after)
 
     def noted(self, stage: Hashable) -> tuple[int, Any]:
         """The note about the most messages, and how many they are; 0 and None where there is none. One about 0 messages
@@ -96,6 +96,36 @@ class KnownBody:
             if kept:
                 known._notes[stage] = kept
         return known
+
+
+class Notes:
+    """One stage's notes of a body; none where it is not known. `begun` is what it goes on from, which tells of the
+    `first` messages; None where it begins anew. `worth`: of how many first messages notes are worth taking now.
+    """
+
+    __slots__ = ("_known", "_stage", "begun", "first", "worth")
+
+    def __init__(self, known: KnownBody | None, stage: Hashable, serves: Callable[[int, Any], bool]) -> None:
+        """`serves` says whether a note, which tells of so many messages, is any use for this request."""
+        self._known = known
+        self._stage = stage
+        self.begun: Any = None
+        self.first = 0
+        self.worth: Collection[int] = ()
+        if known is not None:
+            first, begun = known.noted(stage)
+            if begun is not None and serves(first, begun):
+                self.first, self.begun = first, begun
+            self.worth = known.worth_noting(-1 if self.begun is None else self.first)
+
+    def take(self, messages: int, what: Any) -> None:
+        """Note what holds of the first so many messages. `what` is not to be changed afterwards."""
+        if self._known is not None:
+            self._known.note(self._stage, messages, what)
+
+
+UNKNOWN: Final = Notes(None, None, lambda _, begun: False)
+"""Those of a body that is not known."""
 
 
 class _Alike:
@@ -119,7 +149,7 @@ class KnownBodies:
         self._alike: OrderedDict[Hashable, _Alike] = OrderedDict()
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
 
-    def find(self, text: bytes, owner: str) -> KnownBody | None:
+    def find(self, text: bytes, owner: Hashable) -> KnownBody | None:
         """What is known of a body; None for one that is to be parsed."""
         if not self._shortest <= len(text) <= _LONGEST:
             return None

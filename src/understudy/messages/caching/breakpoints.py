@@ -14,7 +14,7 @@ from understudy.messages.counting.thinking import kept_thinking_from
 from understudy.messages.counting.tools import in_prompt_order
 from understudy.tokens.pace import Pace
 from understudy.wire.json_text import to_json
-from understudy.wire.known_bodies import KnownBody
+from understudy.wire.known_bodies import KnownBody, Notes
 
 Block: TypeAlias = dict[str, Any]
 
@@ -98,10 +98,12 @@ def _ttl(block: Block) -> int:
 
 
 class _Begun(NamedTuple):
-    """The pieces up to some message, all of which stay however the conversation goes on, and what goes on from them."""
+    """The pieces up to some message, all of which stay however the conversation goes on, and what goes on from them.
+    `front`: how many of them stand before the messages."""
 
     model: Model
     pieces: tuple[Piece, ...]
+    front: int
     role: str
     lead: str
 
@@ -113,20 +115,19 @@ async def read_pieces(request: Block, model: Model, pace: Pace, known: KnownBody
     """All blocks that are in the prompt. The automatic breakpoint is set. `known`: the body that the request still
     is."""
     messages: list[Block] = request["messages"]
-    begun: _Begun | None
-    first, begun = (0, None) if known is None else known.noted(_STAGE)
-    if begun is None or begun.model is not model:
-        first, begun = 0, None
-    noting = () if known is None else known.worth_noting(-1 if begun is None else first)
-    front = front_pieces(request)
-    pieces = front.copy() if begun is None else [*begun.pieces]
-    role, lead = ("", "") if begun is None else (begun.role, begun.lead)
+    notes = Notes(known, _STAGE, lambda _, begun: begun.model is model)
+    first, begun = notes.first, cast("_Begun | None", notes.begun)
+    if begun is None:
+        pieces, role, lead = front_pieces(request), "", ""
+        front = len(pieces)
+    else:
+        pieces, front, role, lead = [*begun.pieces], begun.front, begun.role, begun.lead
     kept_from: int | None = None
     # What was left out shows in the piece behind it.
     left_out = ""
     for place, message in enumerate(messages[first:] if first else messages, first):
-        if place in noting and known is not None and (kept_from is None or model.keeps_thinking):
-            known.note(_STAGE, place, _Begun(model, tuple(pieces), role, lead))
+        if place in notes.worth and (kept_from is None or model.keeps_thinking):
+            notes.take(place, _Begun(model, tuple(pieces), front, role, lead))
         role, lead = message["role"], _lead(message, role, lead)
         for piece in _pieces_of(message, place, lead):
             lead = ""
@@ -141,7 +142,7 @@ async def read_pieces(request: Block, model: Model, pace: Pace, known: KnownBody
                     continue
             elif kind == "compaction" and piece.block.get("content") is not None:
                 # It takes the place of all messages before it (compaction.md).
-                del pieces[len(front) :]
+                del pieces[front:]
                 piece = piece._replace(lead="compaction")
                 left_out = ""
             if left_out:
@@ -156,9 +157,8 @@ async def read_pieces(request: Block, model: Model, pace: Pace, known: KnownBody
 def front_pieces(request: Block) -> list[Piece]:
     """The tools, in the order of the prompt, and the system prompt."""
     tools = in_prompt_order(request.get("tools") or [])
-    return [Piece(Mark(TOOLS, place), tool, "", _ttl(tool)) for place, tool in enumerate(tools)] + system_pieces(
-        request
-    )
+    pieces = [Piece(Mark(TOOLS, place), tool, "", _ttl(tool)) for place, tool in enumerate(tools)]
+    return pieces + system_pieces(request)
 
 
 def system_pieces(request: Block) -> list[Piece]:

@@ -16,7 +16,7 @@ from understudy.messages.counting import MESSAGES, TOOLS
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import PIECE
 from understudy.wire.json_text import to_json
-from understudy.wire.known_bodies import KnownBody
+from understudy.wire.known_bodies import KnownBody, Notes
 
 KEY_BYTES: Final = 20
 
@@ -73,13 +73,25 @@ async def prefix_keys(
     """The keys of the prefixes that end with the pieces at `ordinals`, each with `front` before it. `salts`: what else
     the tools', the system's and the messages' part of the cache hang on. `known`: the body of the pieces."""
     salted = (front, *salts)
-    running, keys, first, messages = _begun(pieces, ordinals, salted, known)
-    noting: dict[int, int] = {} if known is None else _starts(pieces, known.worth_noting(messages))
+
+    def serves(_: int, begun: _Begun) -> bool:
+        if begun.salts != salted or begun.pieces > len(pieces):
+            return False
+        # A summary takes pieces away that were before it.
+        same = pieces[begun.pieces - 1].block is begun.last
+        return same and all(ordinal >= begun.pieces or ordinal in begun.keys for ordinal in ordinals)
+
+    notes = Notes(known, _STAGE, serves)
+    begun: _Begun | None = notes.begun
+    first, running, keys = 0, cast("Hash", new_hash()), dict[int, bytes]()
+    if begun is not None:
+        first, running, keys = begun.pieces, begun.running.copy(), begun.keys.copy()
+    starts = _starts(pieces, notes.worth) if notes.worth else {}
     for ordinal in range(first, max(ordinals, default=-1) + 1):
         piece = pieces[ordinal]
-        if ordinal in noting and known is not None and ordinal:
-            begun = _Begun(salted, ordinal, pieces[ordinal - 1].block, running.copy(), keys.copy())
-            known.note(_STAGE, noting[ordinal], begun)
+        if ordinal and ordinal in starts:
+            seen = _Begun(salted, ordinal, pieces[ordinal - 1].block, running.copy(), keys.copy())
+            notes.take(starts[ordinal], seen)
         parts = parts_of(piece)
         if sum(map(len, parts)) <= PIECE:
             running.update(framed(parts).encode())
@@ -92,22 +104,6 @@ async def prefix_keys(
         if ordinal % _BETWEEN_LOOKS == 0 and pace.due():
             await pace.pause()
     return keys
-
-
-def _begun(
-    pieces: Sequence[Piece], ordinals: Collection[int], salts: tuple[bytes, ...], known: KnownBody | None
-) -> tuple[Hash, dict[int, bytes], int, int]:
-    """What an earlier request of the same beginning has hashed: as far as it came, in pieces and in messages."""
-    begun: _Begun | None
-    messages, begun = (-1, None) if known is None else known.noted(_STAGE)
-    if begun is None or begun.salts != salts or not 0 < begun.pieces <= len(pieces):
-        return new_hash(), {}, 0, -1
-    # A summary takes pieces away that were before it.
-    if pieces[begun.pieces - 1].block is not begun.last:
-        return new_hash(), {}, 0, -1
-    if any(ordinal < begun.pieces and ordinal not in begun.keys for ordinal in ordinals):
-        return new_hash(), {}, 0, -1
-    return begun.running.copy(), begun.keys.copy(), begun.pieces, messages
 
 
 def _starts(pieces: Sequence[Piece], messages: Collection[int]) -> dict[int, int]:

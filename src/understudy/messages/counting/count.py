@@ -11,7 +11,7 @@ from understudy.messages.counting.media import pdf_tokens
 from understudy.messages.counting.prompt import Prompt, plain_tokens
 from understudy.tokens.pace import Pace
 from understudy.tokens.tokenizer import count_texts
-from understudy.wire.known_bodies import KnownBody
+from understudy.wire.known_bodies import KnownBody, Notes
 
 # Items read, and texts gathered, before the clock is looked at.
 ITEMS: Final = 16
@@ -30,22 +30,23 @@ async def count_prompt(request: dict[str, Any], model: Model, known: KnownBody |
     messages = cast("list[dict[str, Any]]", request["messages"])
     pace = Pace()
     try:
-        known = same_prompt(request, known)
-        first, prompt = _begun(request, model, known)
-        noting = () if known is None else known.worth_noting(-1 if prompt is None else first)
-        if prompt is None:
+        notes = Notes(same_prompt(request, known), _STAGE, lambda _, read: read.reads(model))
+        first = notes.first
+        if notes.begun is not None:
+            prompt: Prompt = notes.begun.copied(request)
+        else:
             prompt = Prompt(request, model)
             prompt.read_front()
             if prompt.waiting:
                 await read_waiting(prompt, pace)
-            if known is not None:
+            if notes.worth:
                 await count_read(prompt, pace)
             prompt.end_front()
         for place, message in enumerate(messages[first:] if first else messages, first):
-            if place in noting and known is not None:
+            if place in notes.worth:
                 await count_read(prompt, pace)
                 if prompt.reads(model):
-                    known.note(_STAGE, place, prompt.copied({}))
+                    notes.take(place, prompt.copied({}))
             prompt.read_message(message)
             if prompt.waiting:
                 await read_waiting(prompt, pace)
@@ -69,14 +70,6 @@ def same_prompt(request: dict[str, Any], known: KnownBody | None) -> KnownBody |
     if messages is not sent and (len(messages) != len(sent) or any(map(is_not, messages, sent))):
         return None
     return known
-
-
-def _begun(request: dict[str, Any], model: Model, known: KnownBody | None) -> tuple[int, Prompt | None]:
-    """How far a prompt that begins with the same was read before."""
-    first, prompt = (0, None) if known is None else known.noted(_STAGE)
-    if prompt is None or not prompt.reads(model):
-        return 0, None
-    return first, prompt.copied(request)
 
 
 async def count_read(prompt: Prompt, pace: Pace) -> None:

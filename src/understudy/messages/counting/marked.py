@@ -14,7 +14,7 @@ from understudy.messages.counting.count import ITEMS, count_read, read_waiting
 from understudy.messages.counting.prompt import Prompt, Scan
 from understudy.messages.counting.tools import in_prompt_order
 from understudy.tokens.pace import Pace
-from understudy.wire.known_bodies import KnownBody
+from understudy.wire.known_bodies import KnownBody, Notes
 
 TOOLS: Final = 0
 SYSTEM: Final = 1
@@ -64,7 +64,7 @@ _STAGE: Final = "count_marked"
 
 
 class _Reading:
-    __slots__ = ("_known", "_marks", "_model", "_prompt", "_read", "_request", "pace")
+    __slots__ = ("_marks", "_model", "_notes", "_prompt", "_read", "_request", "pace")
 
     def __init__(
         self, request: dict[str, Any], model: Model, marks: Sequence[Mark], pace: Pace, known: KnownBody | None
@@ -72,16 +72,16 @@ class _Reading:
         self._request = request
         self._model = model
         self._marks = marks
-        self._known = known
-        self._prompt = Prompt(request, model)
-        self._read: list[tuple[int, int]] = []
+        self._notes = Notes(known, _STAGE, self._serves)
+        begun: _Begun | None = self._notes.begun
+        self._prompt = Prompt(request, model) if begun is None else begun.prompt.copied(request)
+        self._read: list[tuple[int, int]] = [] if begun is None else [*begun.read]
         self.pace = pace
 
     async def run(self) -> Counted:
-        first = self._begin()
-        if first is None:
+        if self._notes.begun is None:
             await self._front()
-        await self._messages(self._request["messages"], first)
+        await self._messages(self._request["messages"])
         prompt = self._prompt
         prompt.end_messages()
         await self._drain()
@@ -92,24 +92,16 @@ class _Reading:
         )
         return Counted(prompt.all_tokens(), prefixes, citations, prompt.images)
 
-    def _begin(self) -> int | None:
-        """Go on from an earlier reading of the same beginning. Returns how many messages it had read, None for none."""
-        first, begun = (0, None) if self._known is None else self._known.noted(_STAGE)
-        if begun is None or not begun.prompt.reads(self._model):
-            return None
-        marks = tuple(mark for mark in self._marks if mark.level < MESSAGES or mark.place < first)
-        if marks != begun.marks:
-            return None
-        self._prompt = begun.prompt.copied(self._request)
-        self._read = [*begun.read]
-        return first
+    def _serves(self, messages: int, begun: _Begun) -> bool:
+        """Whether an earlier reading of the same beginning had the same marks in it."""
+        marks = tuple(mark for mark in self._marks if mark.level < MESSAGES or mark.place < messages)
+        return marks == begun.marks and begun.prompt.reads(self._model)
 
-    async def _note(self, known: KnownBody, messages: int) -> None:
+    async def _note(self, messages: int) -> None:
         await self._drain()
         if self._prompt.reads(self._model):
-            so_far = len(self._read)
-            marks = tuple(self._marks[:so_far])
-            known.note(_STAGE, messages, _Begun(self._prompt.copied({}), marks, tuple(self._read)))
+            marks = tuple(self._marks[: len(self._read)])
+            self._notes.take(messages, _Begun(self._prompt.copied({}), marks, tuple(self._read)))
 
     async def _front(self) -> None:
         prompt, request = self._prompt, self._request
@@ -126,16 +118,15 @@ class _Reading:
         await self._drain()
         prompt.end_front()
 
-    async def _messages(self, messages: list[dict[str, Any]], begun: int | None) -> None:
-        prompt, known, first = self._prompt, self._known, begun or 0
-        noting = () if known is None else known.worth_noting(-1 if begun is None else begun)
+    async def _messages(self, messages: list[dict[str, Any]]) -> None:
+        prompt, first = self._prompt, self._notes.first
         marked: dict[int, list[int]] = {}
         for mark in self._marks:
             if mark.level == MESSAGES:
                 marked.setdefault(mark.place, []).append(mark.block)
         for place, message in enumerate(messages[first:] if first else messages, first):
-            if place in noting and known is not None:
-                await self._note(known, place)
+            if place in self._notes.worth:
+                await self._note(place)
             if place not in marked:
                 prompt.read_message(message)
                 if prompt.waiting:

@@ -17,7 +17,7 @@ from understudy.wire.errors import InvalidRequestError
 from understudy.wire.known_bodies import KnownBody
 
 from .code_callers import container_fault
-from .conversation import walk_messages, walk_system, walked
+from .conversation import walk_messages, walk_system, walks_of
 from .found import Found
 from .limits import check_prompt_length, max_tokens_fault, stop_sequences_fault, unsupported_fault
 from .media import citations_fault, media_fault
@@ -93,12 +93,12 @@ def _fault(
 
     tools = request.get("tools")
     cited_user_text = version < _VERSION_2026_10_21
-    first, walk = (0, None) if known is None else walked(known, model, cited_user_text=cited_user_text)
-    if walk is None:
+    walks = walks_of(known, model, cited_user_text=cited_user_text)
+    if walks.begun is None:
         _walk_front(request, found, model)
     else:
-        found.resume(walk.found)
-    walk_messages(messages, found, model, cited_user_text=cited_user_text, known=known, first=first, walk=walk)
+        found.resume(walks.begun.found)
+    walk_messages(messages, found, model, cited_user_text=cited_user_text, walks=walks)
     if found.shape is not None:
         return found.shape
     if not counting:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from understudy.engines.catalog import Model
 from understudy.wire.callers import calling_cell
-from understudy.wire.known_bodies import KnownBody
+from understudy.wire.known_bodies import UNKNOWN, KnownBody, Notes
 from understudy.wire.server_tools import RESULT_OF
 
 from .blocks import nested_blocks, other_block, tool_change, wrong_role
@@ -59,10 +59,9 @@ class Walk(NamedTuple):
     unpaired: str | None
 
 
-def walked(known: KnownBody, model: Model, *, cited_user_text: bool) -> tuple[int, Walk | None]:
-    """How far an earlier pass over the same messages, and all that is beside them, has come; 0 and None for not."""
-    messages, walk = known.noted(("rules", cited_user_text))
-    return (messages, walk) if walk is not None and walk.model is model else (0, None)
+def walks_of(known: KnownBody | None, model: Model, *, cited_user_text: bool) -> Notes:
+    """How far earlier passes over the same messages, and all that is beside them, have come: notes of type Walk."""
+    return Notes(known, ("rules", cited_user_text), lambda _, walk: walk.model is model)
 
 
 def walk_messages(
@@ -71,12 +70,10 @@ def walk_messages(
     model: Model,
     *,
     cited_user_text: bool,
-    known: KnownBody | None = None,
-    first: int = 0,
-    walk: Walk | None = None,
+    walks: Notes = UNKNOWN,
 ) -> None:
     """Every block of the conversation, once. `cited_user_text`: the API version lets a user's text have citations, and
-    an assistant have documents. With a `walk` over the `first` messages, those behind them."""
+    an assistant have documents. `walks`: what an earlier pass has seen is passed over."""
     blank_text = model.blank_text
     role, start, empty = "", 0, True  # of the turn at hand
     others = False  # whether that turn has anything but results of tools yet
@@ -84,15 +81,18 @@ def walk_messages(
     system = -1  # the last system message, until the message behind it is seen
     calls: dict[str, bool] = {}  # ids that the last assistant turn used, and whether a result was seen
     unpaired: str | None = None  # the first fault of this turn's results; a missing result goes before it
+    first, walk = walks.first, cast("Walk | None", walks.begun)
     if walk is not None:
         _, _, role, start, empty, others, before, system, calls, unpaired = walk
         calls = calls.copy()
-    noting = () if known is None else known.worth_noting(-1 if walk is None else first)
+
+    def noted(at: int) -> None:
+        seen = Walk(model, found.kept(), role, start, empty, others, before, system, calls.copy(), unpaired)
+        walks.take(at, seen)
 
     for index, message in enumerate(messages[first:] if first else messages, first):
-        if index in noting and known is not None:
-            at = Walk(model, found.kept(), role, start, empty, others, before, system, calls.copy(), unpaired)
-            known.note(("rules", cited_user_text), index, at)
+        if index in walks.worth:
+            noted(index)
         said = message["role"]
         if said != role or system >= 0:
             if said == "system":
@@ -176,9 +176,8 @@ def walk_messages(
                 found.breakpoint(f"messages.{index}.content.{place}", cache_control)
         before += len(content)
 
-    if known is not None and len(messages) > first:
-        at = Walk(model, found.kept(), role, start, empty, others, before, system, calls.copy(), unpaired)
-        known.note(("rules", cited_user_text), len(messages), at)
+    if len(messages) in walks.worth:
+        noted(len(messages))
     found.last_role, found.last_start, found.last_empty = role, start, empty
     found.ends_with_system = system >= 0
     if role == "user":
