@@ -10,6 +10,8 @@ from cached_requests import MODEL_ID, Block, Caching, Unpaced, asking, marked, m
 from every_block import IMAGE, everything, text
 from understudy.messages.caching import has_breakpoints
 from understudy.messages.caching.breakpoints import Piece, read_pieces
+from understudy.wire.json_text import to_json
+from understudy.wire.known_bodies import KnownBodies
 
 AUTOMATIC = {"cache_control": {"type": "ephemeral"}}
 THOUGHT = {"type": "thinking", "thinking": "a long thought " * 30, "signature": "c2ln"}
@@ -211,3 +213,16 @@ def test_requests_without_cache_control_have_no_breakpoints() -> None:
     assert has_breakpoints(asking("a", tools=[marked(tool("f"))]))
     assert has_breakpoints(asking("a", system=[marked(text("s"))]))
     assert has_breakpoints(asking("a", **AUTOMATIC))
+
+
+async def test_a_summary_behind_known_messages_leaves_the_tools_and_the_system_prompt() -> None:
+    front: Block = {"model": "claude-sonnet-4-5", "system": "s" * 300, "tools": [{"name": "f", "input_schema": {}}]}
+    before: list[Block] = [{"role": "user", "content": f"turn {place}"} for place in range(4)]
+    summary: Block = {"role": "assistant", "content": [{"type": "compaction", "content": "All that was said."}]}
+    model, bodies = model_of("claude-sonnet-4-5"), KnownBodies(shortest=0)
+    known = None
+    for messages in (before, before, [*before, summary], [*before, summary, *before]):
+        known = bodies.find(to_json({**front, "messages": messages}).encode(), "owner")
+        request = {**front, "messages": messages}
+        assert await read_pieces(request, model, Unpaced(), known) == await read_pieces(request, model, Unpaced())
+    assert known is not None
