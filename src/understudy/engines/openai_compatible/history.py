@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
+from understudy.engines.by_identity import ByIdentity
+
 _Block: TypeAlias = dict[str, Any]
 Sayable: TypeAlias = _Block | orjson.Fragment
 """What goes into the upstream's body: as it is, or as JSON already."""
@@ -42,8 +44,9 @@ class Beginning(NamedTuple):
     size: int
 
 
-class _Tools(NamedTuple):
-    tools: Sequence[_Block]
+class Tools(NamedTuple):
+    """What a list of tools is to the upstream, and the names that it gives them; not to be changed."""
+
     upstream: list[orjson.Fragment]
     names: dict[tuple[str, str | None], str]
 
@@ -54,7 +57,7 @@ class History:
     def __init__(self) -> None:
         # By the id of the last message, which is kept alive here. The longest unused comes first.
         self._beginnings: OrderedDict[int, Beginning] = OrderedDict()
-        self._tools: OrderedDict[int, _Tools] = OrderedDict()
+        self._tools: ByIdentity[Tools] = ByIdentity(_MOST_LISTS)
         self._bytes = 0
         # First messages of conversations, of which nothing is noted until one comes again.
         self._seen: OrderedDict[int, _Block] = OrderedDict()
@@ -117,25 +120,16 @@ class History:
         if dropped is not None:
             self._bytes -= dropped.size
 
-    def tools(self, tools: Sequence[_Block]) -> tuple[list[orjson.Fragment], dict[tuple[str, str | None], str]] | None:
-        """What a list of tools is to the upstream, and the names that it gives them; not to be changed."""
-        found = self._tools.get(id(tools[-1]))
-        if found is None or len(found.tools) != len(tools) or not all(map(is_, found.tools, tools)):
-            return None
-        self._tools.move_to_end(id(tools[-1]))
-        return found.upstream, found.names
+    def tools(self, tools: Sequence[_Block]) -> Tools | None:
+        return self._tools.find(tools)
 
     def note_tools(
         self, tools: Sequence[_Block], upstream: Sequence[_Block], names: Mapping[tuple[str, str | None], str]
     ) -> None:
         """Note that."""
         made = _as_json(upstream)
-        if made is None or made[1] > _LONGEST_TOOLS:
-            return
-        self._tools[id(tools[-1])] = _Tools(tuple(tools), made[0], dict(names))
-        self._tools.move_to_end(id(tools[-1]))
-        if len(self._tools) > _MOST_LISTS:
-            self._tools.popitem(last=False)
+        if made is not None and made[1] <= _LONGEST_TOOLS:
+            self._tools.keep(tools, Tools(made[0], dict(names)))
 
 
 def _as_json(values: Sequence[_Block]) -> tuple[list[orjson.Fragment], int] | None:

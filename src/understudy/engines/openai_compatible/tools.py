@@ -101,8 +101,8 @@ def functions(
     if noted is not None:
         said = noted.tools(tools)
         if said is not None:
-            names.take_over(said[1])
-            return said[0]
+            names.take_over(said.names)
+            return said.upstream
     found = _functions(request, [*tools, *changes.defined], changes, names, served)
     if noted is not None:
         noted.note_tools(tools, found, names.given)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from operator import is_
 from typing import Any, Final
 
+from understudy.engines.by_identity import ByIdentity
 from understudy.engines.simulator.choosing import Choice, Situation, choose
 from understudy.engines.simulator.conversation import Conversation
 from understudy.engines.simulator.inputs import build_input
@@ -50,24 +49,17 @@ def calls_for(
 
 
 # The tools of the requests before, as they were given and as they are called.
-_KEPT: Final = 8
-_kept: OrderedDict[int, tuple[list[dict[str, Any]], list[ClientTool]]] = OrderedDict()
+_known: Final[ByIdentity[list[ClientTool]]] = ByIdentity(8)
 
 
 def _tools_of(given: list[dict[str, Any]], conversation: Conversation) -> Sequence[ClientTool]:
     """The client's tools; the very same for the same objects, unless some may be deferred."""
     if any("defer_loading" in tool or "configs" in tool for tool in given):
         return client_tools(given, conversation.loaded_tools())
-    # As long as a tool is kept, no other has its id.
-    key = id(given[0])
-    known = _kept.get(key)
-    if known is not None and len(known[0]) == len(given) and all(map(is_, known[0], given)):
-        _kept.move_to_end(key)
-        return known[1]
-    tools = client_tools(given)
-    _kept[key] = (list(given), tools)
-    if len(_kept) > _KEPT:
-        _kept.popitem(last=False)
+    tools = _known.find(given)
+    if tools is None:
+        tools = client_tools(given)
+        _known.keep(given, tools)
     return tools
 
 

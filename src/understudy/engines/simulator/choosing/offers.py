@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from understudy.engines.by_identity import ByIdentity
 from understudy.engines.simulator.choosing.lexicon import lexicon
 from understudy.engines.simulator.choosing.profiles import Profile, profile_of
 from understudy.engines.simulator.choosing.stems import stem
@@ -91,38 +91,24 @@ class Offer:
         return found
 
 
-_offers: OrderedDict[tuple[int, ...], tuple[tuple[Profile, ...], Offer]] = OrderedDict()
-
-# The offers made last, by the very tools.
-_LATEST = 8
-_latest: OrderedDict[int, Offer] = OrderedDict()
+# Of tools that say the same, and of the very tools.
+_offers: Final[ByIdentity[Offer]] = ByIdentity(_REMEMBERED)
+_latest: Final[ByIdentity[Offer]] = ByIdentity(8)
 
 
 def offer_of(tools: Sequence[ClientTool]) -> Offer:
-    # As long as a tool is kept, no other has its id.
-    key = id(tools[0])
-    known = _latest.get(key)
-    if (
-        known is not None
-        and len(known.tools) == len(tools)
-        and all(offered.tool is tool for offered, tool in zip(known.tools, tools, strict=True))
-    ):
-        _latest.move_to_end(key)
-        return known
-    offer = _latest[key] = _offer_of(tools)
-    if len(_latest) > _LATEST:
-        _latest.popitem(last=False)
+    offer = _latest.find(tools)
+    if offer is None:
+        offer = _offer_of(tools)
+        _latest.keep(tools, offer)
     return offer
 
 
 def _offer_of(tools: Sequence[ClientTool]) -> Offer:
     offered = [Offered(tool, profile_of(tool)) for tool in tools]
     profiles = tuple(entry.profile for entry in offered)
-    key = tuple(map(id, profiles))
-    known = _offers.get(key)
-    if known is not None and all(map(lambda one, other: one is other, known[0], profiles)):
-        _offers.move_to_end(key)
-        same = known[1]
+    same = _offers.find(profiles)
+    if same is not None:
         return Offer(
             offered,
             same.rarity,
@@ -157,9 +143,7 @@ def _offer_of(tools: Sequence[ClientTool]) -> Offer:
     )
     made.options = frozenset(value for profile in profiles for one in profile.parameters for value in one.enum)
     made.chained = frozenset(place for place in range(many) if _is_chained(place, offered))
-    _offers[key] = (profiles, made)
-    if len(_offers) > _REMEMBERED:
-        _offers.popitem(last=False)
+    _offers.keep(profiles, made)
     return made
 
 
